@@ -1,0 +1,59 @@
+"""Fixtures for every test: folders, free ports, and programs that a machine may lack."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Derandomised and without deadlines: the machine decides how fast an example runs, not whether it passes.
+settings.register_profile(
+    "house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("house")
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The project's folder."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the recorded facts beside the project; the test is skipped without it."""
+    folder = PROJECT.parent / "shared"
+    if not (folder / "spec").is_dir():
+        pytest.skip("../shared with the recorded facts is not there")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a Chromium; missing, the test is skipped, and fails under CI."""
+    return need("chromium", "apt-get install chromium")
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port on the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def need(program: str, how_to_get_it: str) -> str:
+    """Return the program's path, else skip by name; under CI a missing program is a failure."""
+    path = shutil.which(program)
+    if path:
+        return path
+    message = f"{program} is missing: {how_to_get_it}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(message)
+    pytest.skip(message)
