@@ -20,7 +20,13 @@ from __future__ import annotations
 
 
 class ConfigHubError(Exception):
-    """Something went wrong that a person should read about in one line."""
+    """Something went wrong that a person should read about in one line.
+
+    ``status`` and ``request_id`` are those of the hub's answer, where one was given.
+    """
+
+    status: int = 0
+    request_id: str = ""
 
     def __init__(self, message: str, *, hint: str = "", details: list[str] | None = None) -> None:
         super().__init__(message)

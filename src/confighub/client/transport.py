@@ -1,0 +1,231 @@
+"""One hub's API over HTTP: requests go out, decoded JSON or an error of ours comes back.
+
+Connections are kept alive. Nothing is retried that the hub may already have
+done: before a connection is used again we look whether the hub has closed it meanwhile.
+Only the standard library is imported, because every command pays for what is imported here.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import select
+import socket
+import sys
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from confighub.errors import (
+    BadRequest,
+    ConfigHubError,
+    Conflict,
+    Forbidden,
+    Gated,
+    NotFound,
+    RetryLater,
+    Unauthenticated,
+)
+
+Wire = dict[str, Any]
+"""One JSON object as it travels, keyed in PascalCase."""
+
+Query = Mapping[str, str]
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+
+_BY_STATUS: dict[int, type[ConfigHubError]] = {
+    400: BadRequest,
+    401: Unauthenticated,
+    403: Forbidden,
+    404: NotFound,
+    405: BadRequest,
+    409: Conflict,
+    413: BadRequest,
+    415: BadRequest,
+    422: BadRequest,
+    429: RetryLater,
+    502: RetryLater,
+    503: RetryLater,
+    504: RetryLater,
+}
+_LOG_IN = "log in: cub auth test-login NAME"
+
+
+def basic(username: str, password: str) -> str:
+    """Return the Authorization header of a user with a password."""
+    return "Basic " + b64encode(f"{username}:{password}".encode()).decode()
+
+
+def bearer(token: str) -> str:
+    """Return the Authorization header of a token."""
+    return f"Bearer {token}"
+
+
+class Transport:
+    """A hub at ``url`` (scheme, host and port), spoken to with one Authorization header.
+
+    May be used from several threads: a connection carries one request at a time.
+    """
+
+    def __init__(self, url: str, authorization: str = "", *, timeout_s: float = 120.0, debug: bool = False) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadRequest(f"not the address of a hub: {url}", hint="CONFIGHUB_URL is like http://127.0.0.1:9090")
+        self.url = f"{parts.scheme}://{parts.netloc}"
+        self.authorization = authorization
+        self.timeout_s = timeout_s
+        self.debug = debug
+        self._secure = parts.scheme == "https"
+        self._address = (parts.hostname, parts.port or (443 if self._secure else 80))
+        self._idle: list[http.client.HTTPConnection] = []
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        body: object = None,
+        *,
+        content_type: str = JSON,
+        at_root: bool = False,
+    ) -> Any:
+        """Return the decoded answer to a call of ``/api`` + ``path`` (of ``path`` when ``at_root``).
+
+        Empty query values are left out. ``body`` is any JSON value; a body of None is not sent,
+        ``{}`` is. Raises: RetryLater when the hub cannot be reached or is busy; else the error
+        of ``confighub.errors`` that fits the status, with ``status`` and ``request_id`` set.
+        """
+        answer = self.request_bytes(method, path, query, body, content_type=content_type, at_root=at_root)
+        if not answer:
+            return None
+        try:
+            return json.loads(answer)
+        except ValueError as error:
+            raise ConfigHubError(
+                f"{method} {path}: {self.url} answered something that is no JSON", hint="is this address a hub?"
+            ) from error
+
+    def request_bytes(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        body: object = None,
+        *,
+        content_type: str = JSON,
+        at_root: bool = False,
+    ) -> bytes:
+        """Return the answer as it came; everything else is as in ``request``."""
+        target = path if at_root else f"/api{path}"
+        kept = {name: value for name, value in (query or {}).items() if value}
+        if kept:
+            target = f"{target}?{urlencode(kept)}"
+        payload = None if body is None else json.dumps(body).encode()
+        headers = {"User-Agent": "cub", "Accept": JSON}
+        if self.authorization:
+            headers["Authorization"] = self.authorization
+        if payload is not None:
+            headers["Content-Type"] = content_type
+        if self.debug:
+            self._dump(f"> {method} {target}", payload)
+        status, request_id, answer = self._exchange(method, target, payload, headers)
+        if self.debug:
+            self._dump(f"< {status} {request_id}", answer)
+        if status in (200, 201, 204, 207):
+            return answer
+        raise _failure(status, request_id, answer)
+
+    def close(self) -> None:
+        """Close the idle connections; the next request opens another."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def __del__(self) -> None:
+        # absent when the constructor refused the address
+        if hasattr(self, "_idle"):
+            self.close()
+
+    def _exchange(
+        self, method: str, target: str, payload: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, str, bytes]:
+        connection = self._take()
+        try:
+            connection.request(method, target, body=payload, headers=headers)
+            response = connection.getresponse()
+            answer = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise self._unreachable(error) from error
+        except BaseException:
+            # half an answer may be left on it, as after Ctrl-C
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return response.status, response.getheader("X-Request-Id", ""), answer
+
+    def _take(self) -> http.client.HTTPConnection:
+        """Return an idle connection that the hub still holds open, else a new one."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.sock is not None and _is_quiet(connection.sock):
+                return connection
+            connection.close()
+        host, port = self._address
+        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        connection = kind(host, port, timeout=self.timeout_s)
+        try:
+            connection.connect()
+        except OSError as error:
+            connection.close()
+            raise self._unreachable(error) from error
+        # small requests would otherwise wait for the peer's delayed acknowledgement
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def _unreachable(self, error: Exception) -> RetryLater:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
+        return RetryLater(
+            f"no answer from the hub at {self.url}: {reason.lower()}",
+            hint="start one with `bin/up` or `confighub serve`, or set CONFIGHUB_URL",
+        )
+
+    def _dump(self, line: str, body: bytes | None) -> None:
+        print(line, file=sys.stderr)
+        if body:
+            print(body.decode("utf-8", "replace"), file=sys.stderr)
+
+
+def _is_quiet(sock: socket.socket) -> bool:
+    """Tell whether the other side still holds the idle connection open.
+
+    Something to read on an idle connection is its end, or noise; either way it is of no use.
+    """
+    try:
+        readable, _, _ = select.select([sock], [], [], 0)
+    except (OSError, ValueError):
+        return False
+    return not readable
+
+
+def _failure(status: int, request_id: str, answer: bytes) -> ConfigHubError:
+    """Return the error that fits the status, with the hub's own words where it gave some."""
+    try:
+        body = json.loads(answer)
+    except ValueError:
+        body = None
+    said = body if isinstance(body, dict) else {}
+    message = str(said.get("Message") or f"the hub answered HTTP {status}")
+    hint = str(said.get("Hint") or (_LOG_IN if status == 401 else ""))
+    gates = said.get("Gates")
+    error: ConfigHubError
+    if isinstance(gates, list) and gates:
+        error = Gated(message, gates=[str(gate) for gate in gates], hint=hint)
+    else:
+        details = said.get("Details")
+        lines = [str(line) for line in details] if isinstance(details, list) else []
+        error = _BY_STATUS.get(status, ConfigHubError)(message, hint=hint, details=lines)
+    error.status, error.request_id = status, request_id
+    return error
