@@ -10,10 +10,10 @@ Neighbour: ``sql`` says the same to a database; a property test holds the two to
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -40,12 +40,12 @@ _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,
     "LIKE": lambda text, like: _search(literals.like_pattern(like), text),
-    "ILIKE": lambda text, like: _search(literals.like_pattern(like), text, ignores_case=True),
+    "ILIKE": lambda text, like: _search(literals.like_pattern(literals.folded(like)), literals.folded(text)),
     "NOT LIKE": lambda text, like: not _search(literals.like_pattern(like), text),
     "~": lambda text, pattern: _search(pattern, text),
-    "~*": lambda text, pattern: _search(pattern, text, ignores_case=True),
+    "~*": lambda text, pattern: _search(literals.any_case(pattern), text),
     "!~": lambda text, pattern: not _search(pattern, text),
-    "!~*": lambda text, pattern: not _search(pattern, text, ignores_case=True),
+    "!~*": lambda text, pattern: not _search(literals.any_case(pattern), text),
 }
 
 
@@ -56,8 +56,8 @@ def matches(expression: Expression, record: Record) -> bool:
 
 def contains(entity: str, text: str, record: Record) -> bool:
     """Whether a text attribute, or a key or text value of a map, has the text in it; ASCII case is ignored."""
-    wanted = _folded(text)
-    return any(wanted in _folded(candidate) for candidate in _texts(entity, record))
+    wanted = literals.folded(text)
+    return any(wanted in literals.folded(candidate) for candidate in _texts(entity, record))
 
 
 def _texts(entity: str, record: Record) -> list[str]:
@@ -70,11 +70,6 @@ def _texts(entity: str, record: Record) -> list[str]:
             found.extend(value)
             found.extend(entry for entry in value.values() if isinstance(entry, str))
     return found
-
-
-def _folded(text: str) -> str:
-    """Lower ASCII letters only, as the databases do in every locale."""
-    return "".join(c.lower() if c.isascii() else c for c in text)
 
 
 def _holds(term: Term, entity: str, record: Record) -> bool:
@@ -132,15 +127,16 @@ def _member(holder: Any, name: str) -> Any:
         return None
     if isinstance(holder, Mapping):
         return holder.get(name)
-    attribute = _attributes(type(holder)).get(name)
+    record_type: Any = type(holder)
+    attribute = _attributes(record_type).get(name)
     return None if attribute is None else getattr(holder, attribute)
 
 
 @cache
-def _attributes(record_type: Hashable) -> dict[str, str]:
+def _attributes(record_type: Any) -> dict[str, str]:
     """Return the Python attribute by wire name."""
-    return {f.encode_name: f.name for f in msgspec.structs.fields(cast("type[msgspec.Struct]", record_type))}
+    return {f.encode_name: f.name for f in msgspec.structs.fields(record_type)}
 
 
-def _search(pattern: str, text: str, *, ignores_case: bool = False) -> bool:
-    return literals.compiled(pattern, ignores_case=ignores_case).search(text) is not None
+def _search(pattern: str, text: str) -> bool:
+    return literals.compiled(pattern).search(text) is not None

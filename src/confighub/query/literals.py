@@ -58,22 +58,26 @@ def moment(text: str) -> datetime:
 def check_pattern(pattern: str, expression: str, position: int) -> None:
     """Raise BadQuery when the text is no RE2 pattern."""
     try:
-        compiled(pattern, ignores_case=False)
+        compiled(pattern)
     except re2.error as bad:
         reason = bad.args[0].decode() if bad.args and isinstance(bad.args[0], bytes) else str(bad)
         raise BadQuery(f"not a regular expression: {reason}", text=expression, position=position) from bad
 
 
 @lru_cache(maxsize=512)
-def compiled(pattern: str, *, ignores_case: bool) -> Any:
+def compiled(pattern: str) -> Any:
     """Return the compiled RE2 pattern; its ``search`` is unanchored.
 
     Raises: re2.error.
     """
     options = re2.Options()
     options.log_errors = False
-    options.case_sensitive = not ignores_case
     return re2.compile(pattern, options)
+
+
+def any_case(pattern: str) -> str:
+    """Return the pattern that ignores case."""
+    return f"(?i){pattern}"
 
 
 @lru_cache(maxsize=512)
@@ -81,3 +85,11 @@ def like_pattern(text: str) -> str:
     """Return the RE2 pattern of a LIKE text: ``%`` is any run, ``_`` one character, both ends anchored."""
     runs = {"%": "(?s:.*)", "_": "(?s:.)"}
     return r"\A" + "".join(runs.get(c) or re2.escape(c) for c in text) + r"\z"
+
+
+def folded(text: str) -> str:
+    """Lower the ASCII letters only, as SQLite does in every locale."""
+    return text.translate(_LOWER)
+
+
+_LOWER = {ord(c): ord(c.lower()) for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}

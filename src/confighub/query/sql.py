@@ -2,8 +2,8 @@
 
 How attributes are stored is the resolver's business; this module knows operators only.
 Text columns must compare by code point (SQLite does; elsewhere ``COLLATE "C"``).
-SQLite gets RE2 by ``register``; where a database has no RE2, ask for a condition without
-patterns and check ``Expression.only_patterns()`` in memory afterwards.
+SQLite's REGEXP becomes RE2 by ``register``; where a database has no RE2, ask for a condition
+without patterns and check ``Expression.only_patterns()`` in memory afterwards.
 Neighbour: ``evaluate`` says the same in memory; a property test holds the two together.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from sqlite3 import Connection
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, and_, false, func, literal, not_, or_, true
+from sqlalchemy import ColumnElement, and_, false, literal, not_, or_, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -94,14 +94,12 @@ def contains(entity: str, text: str, resolver: Resolver) -> ColumnElement[bool]:
 
 
 def register(connection: Connection) -> None:
-    """Give an SQLite connection the function that the patterns need."""
-    connection.create_function("re2_search", 3, _re2_search, deterministic=True)
+    """Make REGEXP an RE2 search on the SQLite connection."""
+    connection.create_function("regexp", 2, _search, deterministic=True)
 
 
-def _re2_search(pattern: str, text: str | None, ignores_case: int) -> bool | None:
-    if text is None:
-        return None
-    return literals.compiled(pattern, ignores_case=bool(ignores_case)).search(text) is not None
+def _search(pattern: str, text: str | None) -> bool | None:
+    return None if text is None else literals.compiled(pattern).search(text) is not None
 
 
 def _term(term: Term, resolver: Resolver) -> ColumnElement[bool]:
@@ -161,13 +159,9 @@ def _compare(column: ColumnElement[Any], sign: str, right: Value | ColumnElement
     if sign == "NOT LIKE":
         return not_(Like(column, text))
     if sign == "ILIKE":
-        return _found(column, literals.like_pattern(text), ignores_case=True)
-    found = _found(column, text, ignores_case=sign.endswith("*"))
+        return column.ilike(text)
+    found = column.regexp_match(literals.any_case(text) if sign.endswith("*") else text)
     return not_(found) if sign.startswith("!") else found
-
-
-def _found(column: ColumnElement[Any], pattern: str, *, ignores_case: bool) -> ColumnElement[bool]:
-    return func.re2_search(pattern, column, int(ignores_case), type_=Boolean)
 
 
 class Like(FunctionElement[bool]):
