@@ -6,9 +6,10 @@ Plain rules over plain values. ``usecases.work`` keeps operations and carries th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass, replace
 
+from confighub.errors import BadRequest
 from confighub.records.work import FINAL
 
 OPEN: frozenset[str] = frozenset({"Pending", "Submitted", "Progressing"})
@@ -62,9 +63,31 @@ def completed(numbers: Numbers, *, action: str, revision_num: int) -> Numbers:
     return numbers
 
 
-def is_production(labels: Mapping[str, str]) -> bool:
-    """Whether a space's labels call it production: ``environment`` or its alias ``env`` says prod."""
-    return "prod" in (labels.get("environment"), labels.get("env"))
+def revision_number(text: str, *, head: int, numbers: Numbers) -> int:
+    """Return the revision that ``text`` names: a number, ``N`` for the head, ``N-1`` before it, or a unit's attribute.
+
+    An empty text is the head. Raises: BadRequest for anything else, or a number that the unit does not have.
+    """
+    named = {
+        "": head,
+        "N": head,
+        "HeadRevisionNum": head,
+        "LiveRevisionNum": numbers.live,
+        "PreviousLiveRevisionNum": numbers.previous_live,
+        "LastAppliedRevisionNum": numbers.last_applied,
+    }
+    relative = re.fullmatch(r"N?-(\d{1,9})", text)
+    if text in named:
+        number = named[text]
+    elif relative:
+        number = head - int(relative[1])
+    elif re.fullmatch(r"\d{1,9}", text):
+        number = int(text)
+    else:
+        raise BadRequest(f"not a revision: {text!r}", hint="write a number, N for the head or N-1 for the one before")
+    if not 1 <= number <= head:
+        raise BadRequest(f"there is no revision {number or text}", hint=f"the revisions are 1 to {head}")
+    return number
 
 
 @dataclass(frozen=True)
