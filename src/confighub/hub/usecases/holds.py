@@ -14,11 +14,9 @@ from confighub.hub.caller import Caller
 from confighub.hub.hub import Hub
 from confighub.hub.store.rows import own_id
 from confighub.hub.store.work_queue import holds
-from confighub.hub.usecases.heads import OLDER_REVISION
 
 OPERATOR = "operator"
-
-__all__ = ["OLDER_REVISION", "OPERATOR", "expire", "hold", "is_held", "release"]
+OLDER_REVISION = "older-revision"
 
 
 def hold(
