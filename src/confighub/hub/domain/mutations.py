@@ -1,0 +1,118 @@
+"""Who set which path: numbering the records of a change, and adding them up over a unit's life.
+
+A change has one or more steps; each becomes a ``Mutation`` with the next number. The unit's
+``MutationSources`` are the sum of all of them (``data.mutations.accumulate``). ``Predicate``
+false means "set here, a later upgrade leaves it alone"; true means "came from upstream".
+Source: the accumulation rules of the public library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from confighub.records.functions import FunctionInvocation
+from confighub.records.mutations import MutationInfo, ResourceInfo, ResourceMutation
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What made a step: a function, a trigger, a link, a restore, an upgrade; nothing of it means a person's edit."""
+
+    function_invocation: FunctionInvocation = field(default_factory=FunctionInvocation)
+    invocation_id: str | None = None
+    trigger_id: str | None = None
+    link_id: str | None = None
+    provided_resource: ResourceInfo = field(default_factory=ResourceInfo)
+    provided_path: str = ""
+    restored_revision_num: int = 0
+    upgraded_from_upstream_revision_num: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One mutation to be: what made it and which paths it set; ``is_upstream`` when the values came from upstream."""
+
+    origin: Origin
+    records: list[ResourceMutation]
+    is_upstream: bool = False
+
+
+def stamped(step: Step, number: int) -> list[ResourceMutation]:
+    """Return the step's records with its mutation number, and with the predicate that its origin asks for.
+
+    Records of resources that the step did not touch are left out.
+    """
+    return [
+        _stamped(record, number, may_overwrite=step.is_upstream)
+        for record in step.records
+        if record.resource_mutation_info.mutation_type != "None"
+    ]
+
+
+def by_call(records: Iterable[ResourceMutation], index: int) -> list[ResourceMutation]:
+    """Return the part of a function answer's records that the call at ``index`` made."""
+    return [part for record in records if (part := _of_call(record, index)) is not None]
+
+
+def total(steps: Iterable[Sequence[ResourceMutation]]) -> list[ResourceMutation]:
+    """Return the sources that the records of all steps, in their order, add up to."""
+    from confighub.data.mutations import accumulate
+
+    sources: list[ResourceMutation] = []
+    for records in steps:
+        sources = accumulate(sources, list(records))
+    return sources
+
+
+def sources_by_revision(
+    steps: Sequence[tuple[int, list[ResourceMutation]]], wanted: set[int]
+) -> dict[int, list[ResourceMutation]]:
+    """Return the sources as they were at each wanted revision number; steps are (revision number, records) in order."""
+    from confighub.data.mutations import accumulate
+
+    found: dict[int, list[ResourceMutation]] = {}
+    sources: list[ResourceMutation] = []
+    for position, (revision_num, records) in enumerate(steps):
+        sources = accumulate(sources, records)
+        is_last = position + 1 == len(steps) or steps[position + 1][0] != revision_num
+        if is_last and revision_num in wanted:
+            found[revision_num] = msgspec.convert(msgspec.to_builtins(sources), list[ResourceMutation])
+    return found
+
+
+def _stamped(record: ResourceMutation, number: int, *, may_overwrite: bool) -> ResourceMutation:
+    info = record.resource_mutation_info
+    # An edit inside a resource that came from upstream protects its paths, never the resource as a whole.
+    whole = may_overwrite or info.mutation_type == "Update"
+    return ResourceMutation(
+        resource=record.resource,
+        resource_mutation_info=_with(info, number, predicate=whole),
+        path_mutation_map={
+            path: _with(one, number, predicate=may_overwrite) for path, one in record.path_mutation_map.items()
+        },
+        aliases=record.aliases,
+        aliases_without_scopes=record.aliases_without_scopes,
+    )
+
+
+def _with(info: MutationInfo, number: int, *, predicate: bool) -> MutationInfo:
+    return MutationInfo(mutation_type=info.mutation_type, index=number, predicate=predicate, value=info.value)
+
+
+def _of_call(record: ResourceMutation, index: int) -> ResourceMutation | None:
+    paths = {path: info for path, info in record.path_mutation_map.items() if info.index == index}
+    info = record.resource_mutation_info
+    if info.index != index:
+        if not paths:
+            return None
+        info = MutationInfo(mutation_type="Update", index=index, predicate=info.predicate)
+    return ResourceMutation(
+        resource=record.resource,
+        resource_mutation_info=info,
+        path_mutation_map=paths,
+        aliases=record.aliases,
+        aliases_without_scopes=record.aliases_without_scopes,
+    )

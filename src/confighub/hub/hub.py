@@ -1,0 +1,61 @@
+"""The hub: an open store, a clock, and those who wait for its work. Use cases take it first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from confighub.hub.ids import new_id
+from confighub.hub.store.database import Database
+from confighub.hub.store.migrate import bring_up_to_date
+from confighub.hub.store.secrets import SecretBox
+from confighub.hub.wakeups import WakeUps
+from confighub.settings import HubSettings
+
+_WAKE = "confighub.wake"
+
+
+def utc_now() -> datetime:
+    """Return the present moment."""
+    return datetime.now(UTC)
+
+
+class Hub:
+    """One open hub. ``now`` is its clock, ``new_id`` its source of ids; tests may pass their own clock."""
+
+    def __init__(self, settings: HubSettings, *, clock: Callable[[], datetime] = utc_now) -> None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.settings = settings
+        self.now = clock
+        self.new_id = new_id
+        self.wakeups = WakeUps()
+        self.secrets = SecretBox(settings.data_dir / "hub.key")
+        self.database = Database(settings.database)
+        bring_up_to_date(self.database)
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Give a connection that sees one state of the store."""
+        return self.database.read()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give the transaction that writes: durable when the block ends, undone by an error.
+
+        Wake-ups asked for inside (``wake``) are sent after the commit.
+        """
+        keys: set[str] = set()
+        with self.database.write() as connection:
+            connection.info[_WAKE] = keys
+            yield connection
+        self.wakeups.wake(keys)
+
+    def wake(self, tx: Connection, key: str) -> None:
+        """Wake those who wait for ``key``, such as a worker's id, once this transaction is durable."""
+        tx.info[_WAKE].add(key)
+
+    def close(self) -> None:
+        """Close the store."""
+        self.database.close()

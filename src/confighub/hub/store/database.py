@@ -1,0 +1,82 @@
+"""Connections to the one database of a hub, and the two kinds of transaction.
+
+On SQLite one connection writes (``BEGIN IMMEDIATE``, durable before it returns) and others
+read from snapshots beside it. On PostgreSQL both come from one pool.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+
+from confighub.query import sql
+
+READERS = 8
+"""Read connections kept open; each costs its page cache."""
+
+PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # an answer is sent after the commit is durable
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 10000",  # `confighub user add` may write beside the server
+    "PRAGMA cache_size = -4000",
+    "PRAGMA temp_store = MEMORY",
+)
+
+
+class Database:
+    """The store behind a hub; ``url`` is an SQLAlchemy URL for SQLite or PostgreSQL."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._write_lock = threading.Lock()
+        if self.is_sqlite:
+            self.writer = self._sqlite("BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
+            self.reader = self._sqlite("BEGIN", pool_size=READERS, max_overflow=READERS)
+        else:
+            self.writer = self.reader = create_engine(self.url, pool_size=READERS, max_overflow=READERS)
+
+    def _sqlite(self, begin: str, **pool: int) -> Engine:
+        # QueuePool because each connection serves many threads in turn, which SQLite's own check forbids by default.
+        from sqlalchemy.pool import QueuePool
+
+        engine = create_engine(self.url, poolclass=QueuePool, connect_args={"check_same_thread": False}, **pool)
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that sees one state of the store and writes nothing."""
+        with self.reader.connect() as connection, connection.begin() as transaction:
+            yield connection
+            transaction.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give the one transaction that writes; it is durable when the block ends, or undone by an error."""
+        if not self.is_sqlite:
+            with self.writer.begin() as connection:
+                yield connection
+            return
+        with self._write_lock, self.writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.writer.dispose()
+        self.reader.dispose()
+
+
+def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where we say so
+    for pragma in PRAGMAS:
+        connection.execute(pragma)
+    sql.register(connection)

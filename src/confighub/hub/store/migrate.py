@@ -1,0 +1,54 @@
+"""Bring the database to the present schema; nothing heavy is imported when it is there already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, inspect, text
+
+from confighub.errors import ConfigHubError
+from confighub.hub.store.database import Database
+
+SCHEMA = "0001"
+"""The newest revision in ``migrations/versions``; a test keeps the two equal."""
+
+_LOCK = 0x636F6E66  # any number, the same in every hub process on one PostgreSQL
+
+
+def bring_up_to_date(database: Database) -> None:
+    """Run the migrations that are missing; two processes that start at once do it one after the other.
+
+    Raises: ConfigHubError, when the database was made by a newer version of this program.
+    """
+    with database.read() as connection:
+        if _version(connection) == SCHEMA:
+            return
+    with database.write() as connection:
+        if not database.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        version = _version(connection)
+        if version != SCHEMA:
+            _upgrade(connection, version)
+
+
+def _version(connection: Connection) -> str:
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
+
+
+def _upgrade(connection: Connection, version: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, SCHEMA)
+    except CommandError as error:
+        raise ConfigHubError(
+            f"the database has schema {version!r}, which this version does not know",
+            hint="use the version of the hub that wrote it, or a newer one",
+        ) from error

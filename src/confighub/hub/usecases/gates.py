@@ -1,0 +1,190 @@
+"""Gates: what must hold before a revision may be applied, looked at whenever there is a new head.
+
+Built-in gates come from ``functions.gates``, the others from validating triggers on ``Mutation``
+in the unit's space; a gate is named ``<trigger slug>/<function>``. Approval belongs to a revision.
+
+closed_gates(tx, unit_id, revision_num) -> list[str]: the gates that refuse this revision now
+environment_of(space) -> str: the value of label ``environment``, else ``env``
+recompute_space_gates(tx, hub, space): look again at every head in the space
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from confighub.hub.domain.mutations import Origin, Step
+from confighub.hub.hub import Hub
+from confighub.hub.kinds import TRIGGER, UNIT
+from confighub.hub.store.entities import invocations, triggers, units
+from confighub.hub.store.history import applications, approvals, gate_results
+from confighub.hub.store.people import users
+from confighub.hub.store.rows import columns, record
+from confighub.hub.usecases.fillings import text_of
+from confighub.records.automation import Trigger
+from confighub.records.functions import FunctionInvocation
+from confighub.records.spaces import Space
+from confighub.records.units import Unit
+
+if TYPE_CHECKING:
+    from confighub.functions.invoke import Context
+
+APPROVAL = "approval/is-approved"
+"""The built-in gate that an approval of the revision opens."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A trigger with the function call that it stands for."""
+
+    trigger: Trigger
+    invocation: FunctionInvocation
+
+    @property
+    def gate(self) -> str:
+        """The name of the gate that the trigger closes when it does not pass."""
+        return f"{self.trigger.slug}/{self.invocation.function_name}"
+
+
+def environment_of(space: Space) -> str:
+    """Return the environment that the space's labels name, empty when they name none."""
+    return space.labels.get("environment") or space.labels.get("env") or ""
+
+
+def triggers_of(tx: Connection, space_id: str | None, event: str, toolchain: str) -> list[Call]:
+    """Return the enabled triggers of the space for the event, in the order they were made."""
+    chosen = (
+        triggers.c.space_id == space_id,
+        triggers.c.event == event,
+        triggers.c.toolchain_type == toolchain,
+        triggers.c.disabled.is_(False),
+        triggers.c.deleted_at.is_(None),
+    )
+    query = select(*columns(TRIGGER)).where(*chosen).order_by(triggers.c.cursor_id)
+    return [Call(trigger, call_of(tx, trigger)) for trigger in (record(TRIGGER, row) for row in tx.execute(query))]
+
+
+def call_of(tx: Connection, trigger: Trigger) -> FunctionInvocation:
+    """Return the call that the trigger makes: its own, or that of its invocation."""
+    if trigger.invocation_id:
+        c = invocations.c
+        row = tx.execute(select(c.function_name, c.arguments).where(c.invocation_id == trigger.invocation_id)).one()
+        return FunctionInvocation(function_name=row.function_name, arguments=row.arguments)
+    return FunctionInvocation(function_name=trigger.function_name, arguments=trigger.arguments)
+
+
+def context_of(tx: Connection, unit: Unit, space: Space) -> Context:
+    """Return what functions may know of the unit they run on."""
+    from confighub.functions.invoke import Context
+
+    names = select(users.c.username).where(users.c.user_id.in_(unit.approved_by or []))
+    return Context(
+        unit_slug=unit.slug,
+        unit_display_name=unit.display_name,
+        unit_id=unit.unit_id or "",
+        space_slug=space.slug,
+        space_id=space.space_id or "",
+        organization_id=space.organization_id or "",
+        revision_num=unit.head_revision_num,
+        approved_by=tuple(tx.execute(names).scalars()) if unit.approved_by else (),
+        labels=unit.labels,
+        annotations=unit.annotations,
+    )
+
+
+def run_mutating(calls: list[Call], text: str, context: Context, toolchain: str) -> tuple[str, list[Step]]:
+    """Return the text after the mutating triggers, with one step for each that changed it."""
+    from confighub.functions.invoke import invoke
+
+    steps: list[Step] = []
+    for call in calls:
+        if call.trigger.validating or call.trigger.bridge_worker_id:
+            continue
+        answer = invoke(text, [call.invocation], context=context, toolchain=toolchain)
+        if answer.success and answer.text != text:
+            origin = Origin(function_invocation=call.invocation, trigger_id=call.trigger.trigger_id)
+            steps.append(Step(origin, answer.mutations))
+            text = answer.text
+    return text, steps
+
+
+def look(calls: list[Call], text: str, context: Context, *, environment: str, toolchain: str) -> dict[str, bool]:
+    """Return every gate of the text, by name; true means closed.
+
+    A validating trigger that cannot be run here (it names a worker, or fails) keeps its gate closed.
+    """
+    from confighub.functions import gates
+    from confighub.functions.invoke import invoke
+
+    found: dict[str, bool] = {}
+    if toolchain == "Kubernetes/YAML":
+        found |= gates.closed(text, environment=environment, approved=bool(context.approved_by))
+    for call in calls:
+        if not call.trigger.validating:
+            continue
+        if call.trigger.bridge_worker_id:
+            found[call.gate] = True
+            continue
+        answer = invoke(text, [call.invocation], context=context, toolchain=toolchain)
+        found[call.gate] = not (answer.success and answer.passed)
+    return found
+
+
+def store_gates(tx: Connection, unit_id: str, revision_num: int, found: dict[str, bool]) -> dict[str, bool]:
+    """Keep the gates of the revision, in place of earlier ones; return those that are closed."""
+    own = gate_results.c.unit_id == unit_id, gate_results.c.revision_num == revision_num
+    tx.execute(delete(gate_results).where(*own))
+    if found:
+        rows = [
+            {"unit_id": unit_id, "revision_num": revision_num, "gate": gate, "closed": closed}
+            for gate, closed in found.items()
+        ]
+        tx.execute(insert(gate_results), rows)
+    return {gate: True for gate, closed in found.items() if closed}
+
+
+def look_again(tx: Connection, unit: Unit, space: Space, text: str) -> dict[str, bool]:
+    """Look at the gates of the revision that ``unit.head_revision_num`` names and keep what is found.
+
+    Returns those that are closed; the unit's row is the caller's to write.
+    """
+    calls = triggers_of(tx, unit.space_id, "Mutation", unit.toolchain_type)
+    context = context_of(tx, unit, space)
+    found = look(calls, text, context, environment=environment_of(space), toolchain=unit.toolchain_type)
+    return store_gates(tx, unit.unit_id or "", unit.head_revision_num, found)
+
+
+def recompute_space_gates(tx: Connection, hub: Hub, space: Space) -> None:  # noqa: ARG001
+    """Look again at every head in the space: its environment or its triggers changed."""
+    query = select(*columns(UNIT)).where(units.c.space_id == space.space_id, units.c.deleted_at.is_(None))
+    for unit in [record(UNIT, row) for row in tx.execute(query)]:
+        closed = look_again(tx, unit, space, text_of(tx, unit.unit_id))
+        if closed != unit.apply_gates:
+            own = units.c.unit_id == unit.unit_id
+            tx.execute(update(units).where(own).values(apply_gates=closed, version=units.c.version + 1))
+
+
+def closed_gates(tx: Connection, unit_id: str, revision_num: int) -> list[str]:
+    """Return the names of the gates that refuse this revision, in order; empty when it may be applied.
+
+    A revision that was live before needs no new approval.
+    """
+    own = gate_results.c.unit_id == unit_id, gate_results.c.revision_num == revision_num
+    query = select(gate_results.c.gate).where(*own, gate_results.c.closed.is_(True)).order_by(gate_results.c.gate)
+    found = list(tx.execute(query).scalars())
+    if APPROVAL in found and _was_live(tx, unit_id, revision_num):
+        found.remove(APPROVAL)
+    return found
+
+
+def is_approved(tx: Connection, unit_id: str, revision_num: int) -> bool:
+    """Whether somebody approved this revision."""
+    own = approvals.c.unit_id == unit_id, approvals.c.revision_num == revision_num
+    return tx.execute(select(approvals.c.user_id).where(*own).limit(1)).first() is not None
+
+
+def _was_live(tx: Connection, unit_id: str, revision_num: int) -> bool:
+    own = applications.c.unit_id == unit_id, applications.c.revision_num == revision_num
+    return tx.execute(select(applications.c.cursor_id).where(*own).limit(1)).first() is not None

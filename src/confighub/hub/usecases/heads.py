@@ -1,0 +1,194 @@
+"""New heads: how a change of a unit's text becomes a revision with its mutations.
+
+In two halves. ``plan`` may take its time and writes nothing: it refuses bad text, runs the
+triggers, looks at the gates. ``write`` is short: blob, revision, mutations, sources, gates, the
+unit's row. Between them the unit may have changed; the caller checks its version and plans again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from confighub.hub.caller import Caller
+from confighub.hub.domain import content
+from confighub.hub.domain.mutations import Step, stamped, total
+from confighub.hub.hub import Hub
+from confighub.hub.kinds import MUTATION, REVISION
+from confighub.hub.store.entities import units
+from confighub.hub.store.history import blobs, mutation_sources
+from confighub.hub.store.rows import own_id
+from confighub.hub.usecases import gates, work
+from confighub.records.mutations import ResourceMutation
+from confighub.records.spaces import Space
+from confighub.records.units import Unit
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A new text for a unit, with the steps that made it and what the revision says of itself.
+
+    ``source`` names the operation, as ``Revision.Source`` shows it.
+    """
+
+    text: str
+    steps: tuple[Step, ...]
+    source: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A draft after the triggers, with the gates of its text; true means closed."""
+
+    draft: Draft
+    gates: dict[str, bool]
+
+
+def plan(tx: Connection, unit: Unit, space: Space, draft: Draft) -> Planned:
+    """Return the draft as it will be written, and its gates.
+
+    Raises: BadRequest, NotYaml for text that is refused: broken YAML, a template, a literal secret.
+    """
+    from confighub.functions.refusals import refuse
+
+    if unit.toolchain_type == "Kubernetes/YAML":
+        refuse(draft.text)
+    # A new revision starts without approvals, and functions are told so.
+    unit = replace_unit(unit, approved_by=[], head_revision_num=unit.head_revision_num + 1)
+    calls = gates.triggers_of(tx, unit.space_id, "Mutation", unit.toolchain_type)
+    context = gates.context_of(tx, unit, space)
+    text, steps = gates.run_mutating(calls, draft.text, context, unit.toolchain_type)
+    if steps:
+        refuse(text)
+        draft = replace(draft, text=text, steps=(*draft.steps, *steps))
+    environment = gates.environment_of(space)
+    closed = gates.look(calls, text, context, environment=environment, toolchain=unit.toolchain_type)
+    return Planned(draft, closed)
+
+
+def write(tx: Connection, hub: Hub, caller: Caller, unit: Unit, planned: Planned) -> Unit:
+    """Make the planned text the unit's head; return the unit as it is now.
+
+    The unit's row exists already and has the version that ``unit`` says; other attributes of
+    ``unit`` are not written here. Numbers have no gaps.
+    """
+    draft = planned.draft
+    data = draft.text.encode()
+    head = replace_unit(
+        unit,
+        data=data,
+        content_hash=content.content_hash(data),
+        head_revision_num=unit.head_revision_num + 1,
+        head_mutation_num=unit.head_mutation_num + len(draft.steps),
+        last_change_description=draft.description,
+        approved_by=[],
+        updated_at=hub.now(),
+    )
+    sha = keep_blob(tx, data)
+    revision_id = hub.new_id()
+    _insert_revision(tx, caller, head, revision_id, sha, draft)
+    records = _insert_mutations(tx, hub, head, unit.head_mutation_num, revision_id, draft.steps)
+    head.mutation_sources = _add_sources(tx, head, records)
+    head.apply_gates = gates.store_gates(tx, _id(head), head.head_revision_num, planned.gates)
+    tx.execute(
+        update(units)
+        .where(units.c.unit_id == head.unit_id)
+        .values(
+            data_sha=sha,
+            content_hash=head.content_hash,
+            head_revision_id=revision_id,
+            head_revision_num=head.head_revision_num,
+            head_mutation_num=head.head_mutation_num,
+            last_change_description=head.last_change_description,
+            apply_gates=head.apply_gates,
+            approved_by=[],
+        )
+    )
+    work.head_changed(tx, hub, caller, _id(head))
+    return head
+
+
+def keep_blob(tx: Connection, data: bytes) -> bytes:
+    """Keep the content unless it is there already; return its SHA-256."""
+    sha = content.sha(data)
+    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
+    tx.execute(dialect.insert(blobs).values(sha=sha, content=data).on_conflict_do_nothing())
+    return sha
+
+
+def replace_unit(unit: Unit, **changes: object) -> Unit:
+    """Return a copy of the unit with some attributes changed."""
+    return msgspec.structs.replace(unit, **changes)
+
+
+def _id(unit: Unit) -> str:
+    assert unit.unit_id is not None
+    return unit.unit_id
+
+
+def _insert_revision(tx: Connection, caller: Caller, head: Unit, revision_id: str, sha: bytes, draft: Draft) -> None:
+    tx.execute(
+        insert(REVISION.table).values(
+            revision_id=revision_id,
+            organization_id=head.organization_id,
+            space_id=head.space_id,
+            unit_id=head.unit_id,
+            revision_num=head.head_revision_num,
+            source=draft.source,
+            description=draft.description,
+            user_id=own_id(caller.user_id),
+            user_agent=caller.user_agent,
+            data_sha=sha,
+            content_hash=head.content_hash,
+            last_mutation_num=head.head_mutation_num,
+            created_at=head.updated_at,
+        )
+    )
+
+
+def _insert_mutations(
+    tx: Connection, hub: Hub, head: Unit, before: int, revision_id: str, steps: tuple[Step, ...]
+) -> list[list[ResourceMutation]]:
+    rows = []
+    all_records = [stamped(step, number) for number, step in enumerate(steps, start=before + 1)]
+    for number, step in enumerate(steps, start=before + 1):
+        origin = step.origin
+        rows.append(
+            {
+                "mutation_id": hub.new_id(),
+                "organization_id": head.organization_id,
+                "space_id": head.space_id,
+                "unit_id": head.unit_id,
+                "revision_id": revision_id,
+                "mutation_num": number,
+                "revision_num": head.head_revision_num,
+                "function_name": origin.function_invocation.function_name,
+                "function_invocation": origin.function_invocation,
+                "invocation_id": origin.invocation_id,
+                "trigger_id": origin.trigger_id,
+                "link_id": origin.link_id,
+                "provided_resource": origin.provided_resource,
+                "provided_path": origin.provided_path,
+                "restored_revision_num": origin.restored_revision_num,
+                "upgraded_from_upstream_revision_num": origin.upgraded_from_upstream_revision_num,
+                "records": all_records[number - before - 1],
+                "created_at": head.updated_at,
+            }
+        )
+    tx.execute(insert(MUTATION.table), rows)
+    return all_records
+
+
+def _add_sources(tx: Connection, head: Unit, records: list[list[ResourceMutation]]) -> list[ResourceMutation]:
+    own = mutation_sources.c.unit_id == head.unit_id
+    existing = tx.execute(select(mutation_sources.c.sources).where(own)).scalar()
+    sources = total([*([existing] if existing else []), *records])
+    if existing is None:
+        tx.execute(insert(mutation_sources).values(unit_id=head.unit_id, sources=sources))
+    else:
+        tx.execute(update(mutation_sources).where(own).values(sources=sources))
+    return sources

@@ -1,0 +1,349 @@
+"""How a unit changes: edit, merge patch, patch of the data, restore, upgrade. One way in, ``change_unit``.
+
+The new text is computed on a read; a short transaction then checks that the unit is still the one
+that was read and writes. When it is not, an explicit ``Version`` is a Conflict, and everything else
+is computed again on what is there now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, select
+
+from confighub.errors import BadRequest, Conflict, NotFound
+from confighub.hub.caller import Caller
+from confighub.hub.domain.mutations import Origin, Step
+from confighub.hub.domain.slugs import check_slug
+from confighub.hub.hub import Hub
+from confighub.hub.kinds import UNIT
+from confighub.hub.store.history import mutation_sources, revisions
+from confighub.hub.store.rows import own_id
+from confighub.hub.usecases import audit, entities, gates, heads
+from confighub.hub.usecases.access import require_space
+from confighub.hub.usecases.fillings import revision_text
+from confighub.records.mutations import ResourceMutation
+from confighub.records.spaces import Space
+from confighub.records.units import Unit
+
+if TYPE_CHECKING:
+    from confighub.data.merge import Held
+
+RESTORE_POINTS = {
+    "LiveRevisionNum": "live_revision_num",
+    "LastAppliedRevisionNum": "last_applied_revision_num",
+    "PreviousLiveRevisionNum": "previous_live_revision_num",
+    "HeadRevisionNum": "head_revision_num",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a PUT or PATCH of a unit asks for beyond its body.
+
+    ``upgrade`` merges the upstream head. ``restore`` names a revision attribute or number, ``revision_id``
+    a revision. ``data_patch``: the patch is one of the data. ``is_dry_run`` shows and stores nothing.
+    """
+
+    upgrade: bool = False
+    restore: str = ""
+    revision_id: str | None = None
+    data_patch: bool = False
+    is_dry_run: bool = False
+
+
+PLAIN = Change()
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A unit after a change, and what an upgrade left as it was although upstream changed it."""
+
+    unit: Unit
+    held: list[Held] = field(default_factory=list)
+    has_new_revision: bool = False
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A unit as it shall be, computed from the version that was read."""
+
+    before: Unit
+    after: Unit
+    space: Space
+    planned: heads.Planned | None
+    held: list[Held]
+
+
+def change_unit(
+    hub: Hub,
+    caller: Caller,
+    unit_id: str,
+    body: Unit | dict[str, Any],
+    *,
+    space_id: str | None = None,
+    change: Change = PLAIN,
+) -> Changed:
+    """Change one unit by a whole body (PUT) or a merge patch (a dict).
+
+    Raises: NotFound, Forbidden; BadRequest, NotYaml for what is refused; Conflict when ``Version`` is not
+    the present one, or when upstream's and our changes do not fit. Nothing is written then.
+    """
+    scope = entities.scope(UNIT, space_id)
+    with hub.read() as tx:
+        before = entities.load(tx, caller, UNIT, unit_id, *scope)
+        proposal = propose(tx, caller, before, body, change)
+    if change.is_dry_run:
+        return preview(proposal)
+    with hub.write() as tx:
+        now = entities.load(tx, caller, UNIT, unit_id, *scope)
+        if now.version != before.version:
+            proposal = propose(tx, caller, now, body, change)
+        return carry_out(tx, hub, caller, proposal)
+
+
+def propose(tx: Connection, caller: Caller, before: Unit, body: Unit | dict[str, Any], change: Change) -> Proposal:
+    """Return what the change makes of the unit; writes nothing."""
+    space = require_space(tx, caller, before.space_id, "write")
+    fill_text(tx, before)
+    after, text = wished(before, body, change)
+    draft, upstream_num, held = _draft(tx, caller, before, after, text, body, change)
+    after.upstream_revision_num = upstream_num
+    planned = None
+    if draft is not None and (draft.text.encode() != before.data or not before.head_revision_num):
+        planned = heads.plan(tx, before, space, draft)
+    return Proposal(before, after, space, planned, held)
+
+
+def preview(proposal: Proposal) -> Changed:
+    """Return the unit as it would be."""
+    unit = proposal.after
+    if proposal.planned is not None:
+        data = proposal.planned.draft.text.encode()
+        closed = {gate: True for gate, is_closed in proposal.planned.gates.items() if is_closed}
+        unit = heads.replace_unit(
+            unit, data=data, apply_gates=closed, approved_by=[], head_revision_num=unit.head_revision_num + 1
+        )
+    return Changed(unit, proposal.held, has_new_revision=proposal.planned is not None)
+
+
+def carry_out(tx: Connection, hub: Hub, caller: Caller, proposal: Proposal) -> Changed:
+    """Write the proposal inside a transaction; nothing is written when nothing differs."""
+    from confighub.hub.usecases.units import check_references
+
+    before, after = proposal.before, proposal.after
+    changed = [
+        name
+        for name in (*UNIT.writable, "upstream_revision_num")
+        if name != "last_change_description" and getattr(after, name) != getattr(before, name)
+    ]
+    if not changed and proposal.planned is None:
+        return Changed(before, proposal.held)
+    if after.target_id != before.target_id or after.set_id != before.set_id:
+        check_references(tx, caller, after)
+    after.version, after.updated_at = before.version + 1, hub.now()
+    if proposal.planned is None:
+        after.last_change_description = before.last_change_description
+    entities.update_entity_row(tx, UNIT, after, before)
+    if proposal.planned is not None:
+        after = heads.write(tx, hub, caller, after, proposal.planned)
+        changed.append("data")
+    draft = proposal.planned.draft if proposal.planned else None
+    audit.note(
+        tx,
+        hub,
+        caller,
+        "update",
+        UNIT,
+        after,
+        message=draft.description if draft else "",
+        changed=changed,
+        **({"revision": after.head_revision_num, "source": draft.source} if draft else {}),
+    )
+    return Changed(after, proposal.held, has_new_revision=proposal.planned is not None)
+
+
+def first_draft(tx: Connection, unit: Unit, space: Space, upstream: Unit | None, text: str) -> heads.Draft:
+    """Return the draft of a unit's first revision: its own text, or a clone's, after the clone triggers."""
+    from confighub.data import compare
+
+    if upstream is None:
+        records = compare.mutations("", text, index=0) if text else []
+        description = unit.last_change_description or "created"
+        return heads.Draft(text, (Step(Origin(), records),), "Create", description)
+    text = upstream.data.decode()
+    unit.toolchain_type = upstream.toolchain_type
+    unit.upstream_organization_id = upstream.organization_id
+    unit.upstream_space_id, unit.upstream_unit_id = upstream.space_id, upstream.unit_id
+    unit.upstream_revision_num = upstream.head_revision_num
+    origin = Origin(upgraded_from_upstream_revision_num=upstream.head_revision_num)
+    steps = [Step(origin, compare.mutations("", text, index=0), is_upstream=True)]
+    context = gates.context_of(tx, unit, space)
+    for event, space_id in (("PreClone", upstream.space_id), ("PostClone", space.space_id)):
+        calls = gates.triggers_of(tx, space_id, event, unit.toolchain_type)
+        text, more = gates.run_mutating(calls, text, context, unit.toolchain_type)
+        steps += more
+    description = unit.last_change_description or f"cloned from {upstream.slug} revision {upstream.head_revision_num}"
+    return heads.Draft(text, tuple(steps), "Clone", description)
+
+
+def wished(before: Unit, body: Unit | dict[str, Any], change: Change) -> tuple[Unit, str | None]:
+    """Return the unit with the body's attributes, and the text that the body asks for, if it does."""
+    text: str | None = None
+    if isinstance(body, Unit):
+        entities.check_version(UNIT, before, body.version)
+        after = heads.replace_unit(before, **{name: getattr(body, name) for name in UNIT.writable})
+        text = body.data.decode() if body.data else None
+    elif change.data_patch:
+        after = heads.replace_unit(before)
+    else:
+        entities.check_version(UNIT, before, body.get("Version") or 0)
+        merged = entities.merged(UNIT, before, body)
+        after = heads.replace_unit(before, **{name: getattr(merged, name) for name in UNIT.writable})
+        text = _patched_text(body)
+    entities.tidy(UNIT, after)
+    after.slug = check_slug(after.slug) if after.slug else before.slug
+    after.toolchain_type = after.toolchain_type or before.toolchain_type
+    if after.toolchain_type != before.toolchain_type:
+        raise BadRequest(f"the ToolchainType of a unit stays as it is: {before.toolchain_type}")
+    return after, text
+
+
+def fill_text(tx: Connection, unit: Unit) -> None:
+    """Set the unit's data in place."""
+    unit.data = revision_text(tx, unit.unit_id or "", unit.head_revision_num).encode()
+
+
+def sources_of(tx: Connection, unit_id: str | None) -> list[ResourceMutation]:
+    """Return the accumulated sources of the unit's head."""
+    found = tx.execute(select(mutation_sources.c.sources).where(mutation_sources.c.unit_id == unit_id)).scalar()
+    return found or []
+
+
+def _draft(
+    tx: Connection,
+    caller: Caller,
+    before: Unit,
+    after: Unit,
+    text: str | None,
+    body: Unit | dict[str, Any],
+    change: Change,
+) -> tuple[heads.Draft | None, int, list[Held]]:
+    """Return the draft, the upstream revision that it is merged with, and what is held back."""
+    described = after.last_change_description if after.last_change_description != before.last_change_description else ""
+    kept = before.upstream_revision_num
+    if change.upgrade:
+        return _upgrade(tx, caller, before, described)
+    if change.restore or change.revision_id:
+        return _restore(tx, before, change, described), kept, []
+    if change.data_patch:
+        assert isinstance(body, dict)
+        return _patch(before, body, described), kept, []
+    if text is None or text.encode() == before.data:
+        return None, kept, []
+    from confighub.data import compare
+
+    step = Step(Origin(), compare.mutations(before.data.decode(), text, index=0))
+    return heads.Draft(text, (step,), "Update", described or "edited"), kept, []
+
+
+def _restore(tx: Connection, before: Unit, change: Change, described: str) -> heads.Draft:
+    from confighub.data import compare
+
+    number = _restored_number(tx, before, change)
+    text = revision_text(tx, before.unit_id or "", number)
+    step = Step(Origin(restored_revision_num=number), compare.mutations(before.data.decode(), text, index=0))
+    return heads.Draft(text, (step,), "Restore", described or f"restored revision {number}")
+
+
+def _restored_number(tx: Connection, before: Unit, change: Change) -> int:
+    c = revisions.c
+    query = select(c.revision_num).where(c.unit_id == before.unit_id)
+    if change.revision_id:
+        found = tx.execute(query.where(c.revision_id == own_id(change.revision_id))).scalar()
+        if found is None:
+            raise NotFound(f"unit {before.slug} has no revision {change.revision_id}")
+        return int(found)
+    if change.restore in RESTORE_POINTS:
+        number = int(getattr(before, RESTORE_POINTS[change.restore]))
+        if not number:
+            raise BadRequest(f"unit {before.slug} has no {change.restore.removesuffix('Num')} to restore")
+        return number
+    found = _tagged(tx, before, change.restore) if not change.restore.isdigit() else int(change.restore)
+    if found is None or not 1 <= found <= before.head_revision_num:
+        raise BadRequest(
+            f"unit {before.slug} has no such revision: {change.restore}",
+            hint=f"one of {', '.join(RESTORE_POINTS)}, a number, Tag:<slug> or ChangeSet:<slug>",
+        )
+    return found
+
+
+def _tagged(tx: Connection, before: Unit, restore: str) -> int | None:
+    """Return the revision of the unit that a tag or the start of a change set names."""
+    from confighub.hub.store.entities import change_set_members, change_sets, tags
+    from confighub.hub.store.history import revision_tags
+
+    word, _, slug = restore.removeprefix("Before:").partition(":")
+    if word == "Tag":
+        c = revision_tags.c
+        query = select(c.revision_num).join(tags, tags.c.tag_id == c.tag_id).where(c.unit_id == before.unit_id)
+        named = (tags.c.slug == slug) | (tags.c.tag_id == slug), tags.c.deleted_at.is_(None)
+        return tx.execute(query.where(*named).order_by(c.revision_num.desc()).limit(1)).scalar()
+    if word == "ChangeSet":
+        m = change_set_members.c
+        query = select(m.start_revision_num).join(change_sets, change_sets.c.change_set_id == m.change_set_id)
+        c = change_sets.c
+        named = (c.slug == slug) | (c.change_set_id == slug), c.deleted_at.is_(None)
+        return tx.execute(query.where(m.unit_id == before.unit_id, *named).limit(1)).scalar()
+    return None
+
+
+def _patch(before: Unit, body: dict[str, Any], described: str) -> heads.Draft:
+    from confighub.data.patch import merge_patch
+
+    text, records = merge_patch(before.data.decode(), body)
+    return heads.Draft(text, (Step(Origin(), records),), "Patch", described or "patched")
+
+
+def _upgrade(
+    tx: Connection, caller: Caller, before: Unit, described: str
+) -> tuple[heads.Draft | None, int, list[Held]]:
+    from confighub.data import merge
+
+    if not before.upstream_unit_id:
+        raise BadRequest(f"unit {before.slug} is no clone, so there is nothing to upgrade from")
+    upstream = entities.load(tx, caller, UNIT, before.upstream_unit_id)
+    if upstream.head_revision_num == before.upstream_revision_num:
+        return None, before.upstream_revision_num, []
+    result = merge.upgrade(
+        base=revision_text(tx, before.upstream_unit_id, before.upstream_revision_num),
+        ours=before.data.decode(),
+        theirs=revision_text(tx, before.upstream_unit_id, upstream.head_revision_num),
+        own=sources_of(tx, before.unit_id),
+    )
+    if result.conflicts:
+        raise Conflict(
+            f"unit {before.slug} cannot be upgraded to revision {upstream.head_revision_num} of {upstream.slug}",
+            hint="change the unit so that the two fit, then upgrade again",
+            details=[str(conflict) for conflict in result.conflicts],
+        )
+    origin = Origin(upgraded_from_upstream_revision_num=upstream.head_revision_num)
+    description = described or f"upgraded to {upstream.slug} revision {upstream.head_revision_num}"
+    step = Step(origin, result.mutations, is_upstream=True)
+    return heads.Draft(result.text, (step,), "Upgrade", description), upstream.head_revision_num, result.held
+
+
+def _patched_text(patch: dict[str, Any]) -> str | None:
+    """Return the text that ``Data`` in a merge patch holds, as base64."""
+    from base64 import b64decode
+
+    data = patch.get("Data")
+    if data is None:
+        return None
+    if not isinstance(data, str):
+        raise BadRequest("Data is base64 text")
+    try:
+        return b64decode(data, validate=True).decode()
+    except ValueError as error:
+        raise BadRequest(f"Data is no base64 of UTF-8 text: {error}") from error
