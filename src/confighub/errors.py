@@ -4,6 +4,7 @@
     ├── BadRequest          the caller's input is wrong; say where
     │   ├── NotYaml         text that does not parse, with line and column
     │   ├── BadPath         a path that cannot be read or does not fit the document
+    │   ├── NotAResource    a document without apiVersion, kind or name
     │   └── BadQuery        a where-expression, shown with a mark under the place
     ├── Unauthenticated     nobody we know
     ├── Forbidden           somebody we know, who may not
@@ -53,6 +54,10 @@ class NotYaml(BadRequest):
 
 class BadPath(BadRequest):
     """A path that cannot be read, or that does not fit the document."""
+
+
+class NotAResource(BadRequest):
+    """A document that lacks ``apiVersion``, ``kind`` or ``metadata.name``."""
 
 
 class BadQuery(BadRequest):

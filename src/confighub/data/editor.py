@@ -1,0 +1,261 @@
+"""One document under edit: changes by path, applied in one splice, with the record of what changed.
+
+The record comes from the edits themselves. Only where a list item came or went is that list compared, because the wire
+counts positions. Whatever changes structure is read back and must mean what was asked; else nothing is changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confighub.data import compare, edit, normal
+from confighub.data.compare import Changes
+from confighub.data.document import (
+    ALIAS,
+    BLOCK_SCALAR,
+    MAP,
+    NONE,
+    PROPERTIES,
+    SEQ,
+    Document,
+    child_at,
+    document,
+    node_type,
+)
+from confighub.data.edit import Splice
+from confighub.data.path import MISSING, Step, Steps, get, join
+from confighub.data.render import Raw
+from confighub.errors import BadPath
+from confighub.records.mutations import MutationType
+
+
+class Editor:
+    """Edits one document; ``document`` is its present state, ``origin`` what it was."""
+
+    def __init__(self, origin: Document) -> None:
+        self.origin = origin
+        self._now = origin
+        self._splices: list[Splice] = []
+        self._expected: Any = origin.data
+        self._needs_reading = False
+        self._touched: dict[Steps, MutationType] = {}
+        self._texts: dict[Steps, str] = {}
+        self._moved: set[Steps] = set()
+
+    @property
+    def data(self) -> Any:
+        """The document's data with all changes so far."""
+        return self._expected
+
+    @property
+    def document(self) -> Document:
+        """The document with all changes so far."""
+        self._settle()
+        return self._now
+
+    @property
+    def is_changed(self) -> bool:
+        """True when the text differs from the origin's."""
+        return bool(self._splices) or self._now is not self.origin
+
+    def set(self, steps: Steps, value: Any) -> bool:
+        """Put a value at the steps, adding missing map keys; return whether anything changed.
+
+        A value equal to the present one changes nothing. Raw text always replaces.
+        Raises: BadPath when the steps do not fit or the place cannot be edited safely.
+        """
+        current = get(self._expected, steps)
+        if current is not MISSING and not isinstance(value, Raw) and _same(current, value):
+            return False
+        if self._needs_reading:
+            self._settle()
+        node, depth = edit.locate(self._now, steps)
+        is_leaf = depth == len(steps) and not isinstance(value, (dict, list, Raw))
+        kind = node_type(self._now.tree, node)
+        if is_leaf and not kind & (MAP | SEQ | ALIAS):
+            splice = edit.replace(self._now, node, value)
+            self._splices += splice
+            simple = not kind & (PROPERTIES | BLOCK_SCALAR) and b"\n" not in splice[0].new
+            self._texts[steps] = self._leaf_text(splice[0], node) if simple else ""
+            self._note(steps, "Update")
+        else:
+            self._settle()
+            self._splices += edit.set_value(self._now, steps, value)
+            self._needs_reading = True
+            self._note(steps[: depth + 1], "Update" if depth == len(steps) else "Add")
+        self._expected = _with(self._expected, steps, edit.plain(value))
+        return True
+
+    def _leaf_text(self, splice: Splice, node: int) -> str:
+        text = splice.new.decode().strip()
+        comment = edit.comment_beside(self._now, node) if b"#" in self._now.source else ""
+        return f"{text} {comment}\n" if comment else f"{text}\n"
+
+    def remove(self, steps: Steps) -> bool:
+        """Take out a map entry or list item; return whether there was one."""
+        if get(self._expected, steps) is MISSING:
+            return False
+        self._settle()
+        node, depth = edit.locate(self._now, steps)
+        if depth < len(steps):
+            return False
+        self._splices += edit.remove(self._now, node)
+        self._needs_reading = True
+        if isinstance(steps[-1], int):
+            self._moved.add(steps[:-1])
+        else:
+            self._note(steps, "Delete")
+        self._expected = _without(self._expected, steps)
+        return True
+
+    def insert(self, steps: Steps, value: Any, *, position: int | None = None) -> None:
+        """Add an item to the list at the steps, at a position or at the end."""
+        self._settle()
+        node, depth = edit.locate(self._now, steps)
+        if depth < len(steps) or not node_type(self._now.tree, node) & SEQ:
+            raise BadPath(f"no list at {join(steps)}")
+        size = len(get(self._expected, steps))
+        at = size if position is None else min(position, size)
+        after = None if at == size else NONE if at == 0 else child_at(self._now.tree, node, at - 1)
+        self._splices += edit.add_item(self._now, node, value, after=after)
+        self._needs_reading = True
+        if at == size:
+            self._note((*steps, at), "Add")
+        else:
+            self._moved.add(steps)
+        items = list(get(self._expected, steps))
+        items.insert(at, edit.plain(value))
+        self._expected = _with(self._expected, steps, items)
+
+    def set_comment(self, steps: Steps, text: str) -> bool:
+        """Put a comment beside the value at the steps; return whether there is such a place."""
+        self._settle()
+        node = self._now.find(steps)
+        if node == NONE:
+            return False
+        splices = edit.set_comment(self._now, node, text)
+        if splices:
+            self._splices += splices
+            self._needs_reading = True
+            self._note(steps, "Update")
+        return True
+
+    def replace_all(self, source: bytes) -> None:
+        """Take other bytes for the whole document; the record is then a comparison."""
+        self._settle()
+        self._now = document(source)
+        self._expected = self._now.data
+        self._moved.add(())
+
+    def _note(self, steps: Steps, what: MutationType) -> None:
+        for length in range(1, len(steps)):
+            if steps[:length] in self._touched:
+                return
+        old = self._touched.get(steps)
+        if what == "Update" and old == "Add":
+            self._texts.pop(steps, None)
+            return
+        if old == "Delete" and what == "Add":
+            what = "Update"
+        if what != "Update" or steps not in self._texts:
+            self._texts.pop(steps, None)
+        for other in [other for other in self._touched if len(other) > len(steps) and other[: len(steps)] == steps]:
+            del self._touched[other]
+            self._texts.pop(other, None)
+        if old == "Add" and what == "Delete":
+            del self._touched[steps]
+            return
+        self._touched[steps] = what
+
+    def _settle(self) -> None:
+        if not self._splices:
+            return
+        source = edit.spliced(self._now.source, self._splices)
+        self._splices = []
+        self._now = document(source)
+        self._needs_reading = False
+        if self._now.data != self._expected:
+            raise BadPath("this change cannot be made without touching other places")
+
+    def finish(self) -> tuple[bytes, Changes]:
+        """Return the new bytes and what changed, by positional path.
+
+        Raises: BadPath when the new text does not mean what was asked.
+        """
+        if self._needs_reading or self._moved:
+            self._settle()
+        if self._moved:
+            return self._now.source, self._compared()
+        source = edit.spliced(self._now.source, self._splices) if self._splices else self._now.source
+        found: Changes = {}
+        for steps, what in self._touched.items():
+            text = self._texts.get(steps)
+            if not text:
+                text = self._text(source, steps, what)
+            found[join(steps)] = (what, text)
+        return source, found
+
+    def _text(self, source: bytes, steps: Steps, what: MutationType) -> str:
+        holder = self.origin if what == "Delete" else document(source)
+        return normal.value_text(holder, holder.find(steps))
+
+    def _compared(self) -> Changes:
+        old, new = self.origin, self._now
+        if () in self._moved:
+            return compare.changes(old, new)
+        found: Changes = {}
+        covered = sorted(self._moved | set(self._touched), key=len)
+        done: list[Steps] = []
+        for steps in covered:
+            if any(steps[: len(above)] == above for above in done):
+                continue
+            was, now = old.find(steps), new.find(steps)
+            if was == NONE or now == NONE:
+                self._record_one_sided(steps, was, now, found)
+            else:
+                found.update(compare.changes_at(old, was, new, now, join(steps)))
+            done.append(steps)
+        return found
+
+    def _record_one_sided(self, steps: Steps, was: int, now: int, found: Changes) -> None:
+        if now != NONE:
+            found[join(steps)] = ("Add", normal.value_text(self._now, now))
+        elif was != NONE:
+            found[join(steps)] = ("Delete", normal.value_text(self.origin, was))
+
+
+def _same(one: Any, other: Any) -> bool:
+    # True == 1 in Python, not in YAML
+    return type(one) is type(other) and one == other
+
+
+def _with(data: Any, steps: Steps, value: Any) -> Any:
+    """Return the data with a value at the steps; what is not on the way is shared."""
+    if not steps:
+        return value
+    step: Step = steps[0]
+    if isinstance(data, list):
+        items = list(data)
+        items[int(step)] = _with(items[int(step)], steps[1:], value)
+        return items
+    entries = dict(data) if isinstance(data, dict) else {}
+    key = str(step)
+    entries[key] = _with(entries.get(key), steps[1:], value)
+    return entries
+
+
+def _without(data: Any, steps: Steps) -> Any:
+    step = steps[0]
+    if isinstance(data, list):
+        items = list(data)
+        if len(steps) == 1:
+            del items[int(step)]
+        else:
+            items[int(step)] = _without(items[int(step)], steps[1:])
+        return items
+    entries = dict(data)
+    if len(steps) == 1:
+        del entries[str(step)]
+    else:
+        entries[str(step)] = _without(entries[str(step)], steps[1:])
+    return entries

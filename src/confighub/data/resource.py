@@ -1,0 +1,81 @@
+"""What a document is called: its type ``apps/v1/Deployment`` and its name ``namespace/name``.
+
+Source: spec functions/README.md, Resources.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from confighub.data.document import Document
+from confighub.errors import NotAResource
+from confighub.records.mutations import ResourceInfo
+
+CATEGORY = "Resource"
+
+_FAMILIES = (
+    frozenset({"apps/v1/Deployment", "apps/v1/StatefulSet", "apps/v1/DaemonSet", "apps/v1/ReplicaSet", "batch/v1/Job",
+               "batch/v1/CronJob", "v1/Pod", "v1/ReplicationController"}),
+    frozenset({"v1/ConfigMap", "v1/Secret"}),
+    frozenset({"rbac.authorization.k8s.io/v1/Role", "rbac.authorization.k8s.io/v1/ClusterRole"}),
+    frozenset({"rbac.authorization.k8s.io/v1/RoleBinding", "rbac.authorization.k8s.io/v1/ClusterRoleBinding"}),
+)  # fmt: skip
+"""Types that one resource may turn into another of and still be the same one."""
+
+_VERSION = re.compile(r"v[0-9]+")
+
+
+def identity(document: Document) -> ResourceInfo:
+    """Return the document's type and name.
+
+    Raises: NotAResource, naming the missing field.
+    """
+    info: ResourceInfo | None = document.memo.get("identity")
+    if info is None:
+        info = document.memo["identity"] = identity_of(document.data)
+    return info
+
+
+def identity_of(data: Any) -> ResourceInfo:
+    """Return the type and name of plain data; see identity."""
+    kind = resource_type(data)
+    metadata = data.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not isinstance(name, str) or not name:
+        raise NotAResource(f"metadata.name not found in a document of type {kind}")
+    namespace = metadata.get("namespace")
+    scope = namespace if isinstance(namespace, str) else ""
+    return ResourceInfo(
+        resource_name=f"{scope}/{name}",
+        resource_name_without_scope=name,
+        resource_type=kind,
+        resource_category=CATEGORY,
+    )
+
+
+def resource_type(data: Any) -> str:
+    """Return the type of plain data, such as ``v1/Service``.
+
+    Raises: NotAResource, naming the missing field.
+    """
+    if not isinstance(data, dict):
+        raise NotAResource("apiVersion not found: the document is no map")
+    version, kind = data.get("apiVersion"), data.get("kind")
+    if not isinstance(version, str) or not version:
+        raise NotAResource("apiVersion not found in a document")
+    if not isinstance(kind, str) or not kind:
+        raise NotAResource("kind not found in a document")
+    return f"{version}/{kind}"
+
+
+def without_scope(name: str) -> str:
+    """Return the name behind the slash; a name without one is its own."""
+    return name.partition("/")[2] if "/" in name else name
+
+
+def are_similar(one: str, other: str) -> bool:
+    """Say whether a resource may change from one type to the other and stay the same resource."""
+    if one == other or any(one in family and other in family for family in _FAMILIES):
+        return True
+    return one.rpartition("/")[2] == other.rpartition("/")[2]
