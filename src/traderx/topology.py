@@ -155,7 +155,7 @@ SERVICES: tuple[Service, ...] = (
         importance="HIGH",
         base=_SMALL,
         prod=Size(replicas=2, cpu="250m", memory="256Mi"),
-        listens_on=18095,
+        listens_on=18087,
         calls=("trade-feed",),
     ),
     Service(

@@ -1,0 +1,334 @@
+"""Deployment stage by stage: apply, wait until ready, go on; stop at the first failure and say why.
+
+The state of a deployment is the hub's: which revision is live, and what the worker reports. So a
+deployment that was killed is simply started again; what already runs is passed over. While it goes on
+its units are held, so that a change made meanwhile is not applied in the middle of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal, TypeVar
+
+from confighub.client.collection import any_of, conjoined, quoted
+from confighub.client.hub import HubClient
+from confighub.client.transport import Wire
+from confighub.errors import ConfigHubError, RetryLater
+from confighub.operations import guard
+from confighub.operations.guard import Say
+from confighub.operations.plan import Plan, PlannedUnit, Stage, planned
+from confighub.operations.readiness import is_ready, reasons, word_for
+
+_Answer = TypeVar("_Answer")
+
+UNIT_TIMEOUT_S = 60.0
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 0.5
+_QUIET_S = 2.0
+"""How often a line about waiting is printed at most, and how often the machinery is looked after."""
+_IDS_IN_ONE_WHERE = 60
+"""So many ids fit into one where-expression, which holds 4096 characters."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one unit."""
+
+    slug: str
+    order: int
+    revision: int
+    state: Literal["ready", "kept", "failed"]
+    seconds: float = 0.0
+    word: str = ""
+    reason: str = ""
+
+
+@dataclass
+class Outcome:
+    """What became of a deployment. ``failure`` is the result that stopped it; None when all went well."""
+
+    space: str
+    results: list[Result] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def failure(self) -> Result | None:
+        """The first unit that failed."""
+        return next((result for result in self.results if result.state == "failed"), None)
+
+    def as_json(self) -> Wire:
+        """Return the outcome for programs."""
+        failed = self.failure
+        return {
+            "space": self.space,
+            "ok": failed is None,
+            "seconds": round(self.seconds, 2),
+            "failed": failed.slug if failed else None,
+            "reason": failed.reason if failed else None,
+            "units": [
+                {
+                    "unit": result.slug,
+                    "order": result.order,
+                    "revision": result.revision,
+                    "state": result.state,
+                    "status": result.word,
+                    "seconds": round(result.seconds, 2),
+                }
+                for result in self.results
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to deploy. ``revive`` brings back a hub or worker that died; it is called every few seconds."""
+
+    approve: bool = False
+    command: str = "bin/ordered-apply ENV"
+    timeout_s: float = UNIT_TIMEOUT_S
+    again: bool = False
+    live_revisions: bool = False
+    revive: Callable[[], None] = lambda: None
+
+
+def read_units(hub: HubClient, space_id: str, *, where: str = "") -> list[PlannedUnit]:
+    """Return the units of a space as plans need them, by slug; without their texts."""
+    chosen = "Slug,UnitID,SpaceID,Labels,HeadRevisionNum,LiveRevisionNum,TargetID,ApplyGates,ApprovedBy"
+    records = hub.units.list(space_id=space_id, where=where, include="", select=chosen)
+    return sorted((planned(record) for record in records), key=lambda unit: unit.slug)
+
+
+def explain(plan: Plan) -> list[str]:
+    """Return the lines that say what the plan would do."""
+    lines = [f"{plan.space}: {len(plan.units)} units in {len(plan.stages)} stages"]
+    for stage in plan.stages:
+        lines.append(f"{stage.title}:")
+        for unit in stage.units:
+            now = f"revision {unit.live} is live" if unit.live else "not live"
+            what = "nothing to apply" if unit.live == unit.head else f"apply revision {unit.head}"
+            gates = f"; closed: {', '.join(unit.gates)}" if unit.gates else ""
+            target = "" if unit.target_id else "; no target"
+            lines.append(f"  {unit.slug}: {now}, {what}{target}{gates}")
+    return lines
+
+
+def deploy(hub: HubClient, plan: Plan, options: Options, say: Say) -> Outcome:
+    """Carry out the plan, saying each step as it happens, and return what became of it.
+
+    Nothing is applied when a gate is closed, a target is missing or prod lacks the approval:
+    Gated or BadRequest is raised. A unit that fails or is not ready in time ends the deployment.
+    """
+    run = _Run(hub, plan, options, say)
+    began = time.monotonic()
+    outcome = Outcome(plan.space)
+    ready = {} if options.again else run.ready_units()
+    pending = [unit for unit in plan.units if unit.slug not in ready]
+    guard.check(hub, plan, pending, approve=options.approve, command=options.command, say=say)
+    with run.held():
+        for stage in plan.stages:
+            say(f"{stage.title}: {', '.join(unit.slug for unit in stage.units)}")
+            outcome.results += run.stage(stage, ready)
+            if outcome.failure is not None:
+                break
+            run.hold(ttl_s=run.longest_stage_s)
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+class _Run:
+    """One deployment under way."""
+
+    def __init__(self, hub: HubClient, plan: Plan, options: Options, say: Say) -> None:
+        self.hub, self.plan, self.options, self.say = hub, plan, options, say
+        widest = max(len(stage.units) for stage in plan.stages)
+        self.longest_stage_s = int(options.timeout_s * (1 + widest / 8)) + 30
+        self._looked_after = 0.0
+
+    def ready_units(self) -> dict[str, str]:
+        """Return the state's word for each unit whose head already runs."""
+        found = {}
+        for unit in self.plan.units:
+            if unit.live == unit.head and unit.live > 0:
+                status = self.hub.units.live_status(unit.unit_id, space_id=self.plan.space_id)
+                if is_ready(status, revision=unit.head):
+                    found[unit.slug] = word_for(status)
+        return found
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the plan's units until the block ends, however it ends."""
+        self.hold(ttl_s=self.longest_stage_s)
+        try:
+            yield
+        finally:
+            for where in self._everything():
+                self._patiently(partial(self.hub.units.release, where=where))
+
+    def hold(self, *, ttl_s: int) -> None:
+        """Hold the plan's units against being applied by themselves, for so long at most."""
+        for where in self._everything():
+            self._patiently(partial(self.hub.units.hold, where=where, reason="deployment", ttl_s=ttl_s))
+
+    def stage(self, stage: Stage, ready: dict[str, str]) -> list[Result]:
+        """Apply a stage's units together, wait for all, and return their results in order."""
+        waits: list[_Wait] = []
+        results: list[Result] = []
+        for unit in stage.units:
+            if unit.slug in ready:
+                self.say(f"  {unit.slug}: revision {unit.head} is {ready[unit.slug]} already")
+                results.append(Result(unit.slug, stage.order, unit.head, "kept", word=ready[unit.slug]))
+                continue
+            self.say(f"  applying {unit.slug} revision {self._revision(unit)} ...")
+            wait = _Wait(unit, time.monotonic())
+            waits.append(wait)
+            try:
+                wait.operation = self._patiently(partial(self._apply, unit))
+            except ConfigHubError as error:
+                results.append(self._failed(stage, wait, str(error)))
+                return results
+        return results + self._wait_for(stage, waits)
+
+    def _wait_for(self, stage: Stage, waits: Sequence[_Wait]) -> list[Result]:
+        results: list[Result] = []
+        open_ = list(waits)
+        pause_s = _FIRST_PAUSE_S
+        while open_:
+            for wait in list(open_):
+                result = self._look(stage, wait)
+                if result is not None:
+                    open_.remove(wait)
+                    results.append(result)
+                    if result.state == "failed":
+                        return results
+            if open_:
+                self._look_after()
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+        return results
+
+    def _look(self, stage: Stage, wait: _Wait) -> Result | None:
+        """Return the unit's result once there is one."""
+        unit, space_id = wait.unit, self.plan.space_id
+        late = wait.seconds > self.options.timeout_s
+        try:
+            event = self._event(wait)
+            status = event.get("Status")
+            if status == "Completed":
+                live = self.hub.units.live_status(unit.unit_id, space_id=space_id)
+                if is_ready(live, revision=self._revision(unit)):
+                    self.say(f"  {unit.slug} is {word_for(live)} ({wait.seconds:.1f} s){_remark(event)}")
+                    return Result(unit.slug, stage.order, self._revision(unit), "ready", wait.seconds, word_for(live))
+                wait.message = "; ".join(reasons(live)) or f"the hub reports {live.get('Status') or 'no state'}"
+            elif status in ("Failed", "Canceled"):
+                live = self.hub.units.live_status(unit.unit_id, space_id=space_id)
+                return self._failed(stage, wait, _why(event, live))
+            else:
+                wait.message = str(event.get("Message") or "")
+        except RetryLater as error:
+            wait.message = error.message
+        if late:
+            return self._failed(stage, wait, self._last_words(wait))
+        self._mention(wait)
+        return None
+
+    def _event(self, wait: _Wait) -> Wire:
+        operation = quoted(str(wait.operation.get("QueuedOperationID")))
+        events = self.hub.units.events(
+            wait.unit.unit_id, space_id=self.plan.space_id, where=f"QueuedOperationID = {operation}"
+        )
+        return events[0] if events else {}
+
+    def _last_words(self, wait: _Wait) -> str:
+        """Return why a unit that is late is not ready, as the live state and the worker say."""
+        try:
+            live = self.hub.units.live_status(wait.unit.unit_id, space_id=self.plan.space_id)
+        except ConfigHubError as error:
+            return error.message
+        told = reasons(live)
+        return "\n".join(told) if told else wait.message or "nothing was heard from the worker; is it running?"
+
+    def _failed(self, stage: Stage, wait: _Wait, reason: str) -> Result:
+        limit = f"{self.options.timeout_s:g} seconds"
+        if wait.seconds > self.options.timeout_s:
+            self.say(f"ERROR: {wait.unit.slug} failed to start within {limit}")
+        else:
+            self.say(f"ERROR: {wait.unit.slug} failed after {wait.seconds:.1f} s (the limit is {limit})")
+        for line in reason.splitlines():
+            self.say(f"  {line}")
+        return Result(
+            wait.unit.slug, stage.order, self._revision(wait.unit), "failed", wait.seconds, "Failed", reason=reason
+        )
+
+    def _mention(self, wait: _Wait) -> None:
+        now = time.monotonic()
+        if now - wait.mentioned < _QUIET_S:
+            return
+        wait.mentioned = now
+        more = f": {wait.message.splitlines()[0]}" if wait.message else ""
+        self.say(f"    waiting for {wait.unit.slug} to be Running ({wait.seconds:.0f} s){more}")
+
+    def _apply(self, unit: PlannedUnit) -> Wire:
+        revision = str(unit.live) if self.options.live_revisions and unit.live else ""
+        return self.hub.units.apply(unit.unit_id, space_id=self.plan.space_id, revision=revision)
+
+    def _revision(self, unit: PlannedUnit) -> int:
+        return unit.live if self.options.live_revisions and unit.live else unit.head
+
+    def _everything(self) -> Iterator[str]:
+        ids = [unit.unit_id for unit in self.plan.units]
+        for start in range(0, len(ids), _IDS_IN_ONE_WHERE):
+            some = ids[start : start + _IDS_IN_ONE_WHERE]
+            yield conjoined(any_of("UnitID", some), f"SpaceID = {quoted(self.plan.space_id)}")
+
+    def _patiently(self, call: Callable[[], _Answer]) -> _Answer:
+        """Return what the call answers; while the hub is away, bring it back and try again."""
+        deadline = time.monotonic() + self.options.timeout_s
+        while True:
+            try:
+                return call()
+            except RetryLater:
+                if time.monotonic() >= deadline:
+                    raise
+                self._look_after()
+                time.sleep(_LONGEST_PAUSE_S)
+
+    def _look_after(self) -> None:
+        now = time.monotonic()
+        if now - self._looked_after >= _QUIET_S:
+            self._looked_after = now
+            self.options.revive()
+
+
+@dataclass
+class _Wait:
+    """One unit that was applied and is not ready yet."""
+
+    unit: PlannedUnit
+    began: float
+    operation: Wire = field(default_factory=dict)
+    message: str = ""
+    mentioned: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.mentioned = self.began
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes so far."""
+        return time.monotonic() - self.began
+
+
+def _remark(event: Wire) -> str:
+    """Return what the worker left undone, for the end of the line: kinds that the target does not have."""
+    message = str(event.get("Message") or "")
+    return f"; {message}" if "not supported" in message else ""
+
+
+def _why(event: Wire, live: Wire) -> str:
+    """Return why an operation failed: the worker's message, then what the live state adds to it."""
+    message = str(event.get("Message") or event.get("Result") or "the worker gave no reason")
+    return "\n".join([message, *(line for line in reasons(live) if line not in message)])

@@ -1,0 +1,39 @@
+"""Commands that bring everything up and down."""
+
+from __future__ import annotations
+
+import click
+
+from traderx.commands.lazy import data_option, saying
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Ask nothing (nothing is asked anyway; for scripts that say it).")
+@data_option
+def up(yes: bool, data: str | None) -> None:  # noqa: ARG001
+    """Bring up hub, runtime and worker, make the five spaces, deploy dev in order, and book a trade.
+
+    Run again, it changes nothing and starts what has died.
+
+    Example: bin/up
+    """
+    from traderx.up import bring_up
+
+    bring_up(data, saying(as_json=False))
+
+
+@click.command()
+@data_option
+def down(data: str | None) -> None:
+    """End everything that bin/up started, in all environments, and keep the data.
+
+    Example: bin/down
+    """
+    from traderx.project import find_project
+    from traderx.stack import Stack
+
+    say = saying(as_json=False)
+    project = find_project(data)
+    ended = Stack(project, say).stop()
+    say(f"ended: {', '.join(ended)}" if ended else "nothing was running")
+    say(f"the data is kept in {project.data}; start again with bin/up")

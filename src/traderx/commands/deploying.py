@@ -1,0 +1,178 @@
+"""Commands that carry configuration to where it runs: in order, all at once, from stage to stage."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from traderx.commands.lazy import data_option, explain_option, json_option, saying
+
+if TYPE_CHECKING:
+    from confighub.client.hub import HubClient
+    from confighub.operations.deploy import Outcome
+    from confighub.operations.promote import Promotion
+
+_ALL_AT_ONCE_TIMEOUT_S = 300.0
+"""All units start together and share the machine; this is the seed's recovery time for dev."""
+
+
+@click.command(name="ordered-apply")
+@click.argument("environment")
+@click.option("--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod).")
+@click.option("--timeout", default=60.0, show_default=True, metavar="SECONDS", help="How long one unit may take.")
+@explain_option
+@json_option
+@data_option
+def ordered_apply(
+    environment: str,
+    approve: bool,
+    timeout: float,
+    explain: bool,
+    as_json: bool,
+    data: str | None,
+) -> int:
+    """Deploy an environment in dependency order, each unit ready before the next; stop at the first failure.
+
+    What runs already is passed over, so a deployment that was interrupted is simply started again.
+
+    Example: bin/ordered-apply dev
+    """
+    from confighub.operations import deploy, plan
+    from traderx.site import open_site
+
+    say = saying(as_json)
+    site = open_site(data, say)
+    space, space_id = site.project.space(environment), site.space_id(environment)
+    units = deploy.read_units(site.hub, space_id)
+    made = plan.in_order(space=space, space_id=space_id, units=units)
+    if explain:
+        for line in deploy.explain(made):
+            say(line)
+        return 0
+    site.wake_worker(environment)
+    options = deploy.Options(
+        approve=approve,
+        command=f"bin/ordered-apply {environment}",
+        timeout_s=timeout,
+        revive=lambda: site.revive(environment),
+    )
+    outcome = deploy.deploy(site.hub, made, options, say)
+    return _concluded(outcome, as_json, "All services deployed successfully in order")
+
+
+@click.command(name="apply-all")
+@click.argument("environment")
+@click.option("--cluster", metavar="NAME", help="First point the units at this target, then apply what is live.")
+@click.option("--head", is_flag=True, help="With --cluster: apply the approved heads instead of what is live.")
+@click.option("--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod).")
+@click.option(
+    "--timeout",
+    default=_ALL_AT_ONCE_TIMEOUT_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long one unit may take.",
+)
+@explain_option
+@json_option
+@data_option
+def apply_all(
+    environment: str,
+    cluster: str | None,
+    head: bool,
+    approve: bool,
+    timeout: float,
+    explain: bool,
+    as_json: bool,
+    data: str | None,
+) -> int:
+    """Apply all units of an environment at once: the namespace, then everything else together.
+
+    Example: bin/apply-all prod --cluster traderx-prod-dr
+    """
+    from confighub.operations import deploy, plan
+    from confighub.operations.retarget import retarget
+    from traderx.site import open_site
+
+    say = saying(as_json)
+    site = open_site(data, say)
+    space, space_id = site.project.space(environment), site.space_id(environment)
+    made = plan.at_once(space=space, space_id=space_id, units=deploy.read_units(site.hub, space_id))
+    if explain:
+        for line in deploy.explain(made):
+            say(line)
+        return 0
+    if cluster:
+        retarget(site.hub, space=space, space_id=space_id, target=cluster, say=say)
+        made = plan.at_once(space=space, space_id=space_id, units=deploy.read_units(site.hub, space_id))
+    else:
+        site.wake_worker(environment)
+    options = deploy.Options(
+        approve=approve,
+        command=f"bin/apply-all {environment}" + (f" --cluster {cluster}" if cluster else ""),
+        timeout_s=timeout,
+        again=bool(cluster),
+        live_revisions=bool(cluster) and not head,
+        revive=lambda: site.revive(environment),
+    )
+    return _concluded(deploy.deploy(site.hub, made, options, say), as_json, "All units applied")
+
+
+@click.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option("--image", metavar="CONTAINER=:TAG", help="First set this image in FROM.")
+@click.option("--lateral", is_flag=True, help="Promote also between stages that do not follow each other.")
+@explain_option
+@json_option
+@data_option
+def promote(
+    source: str, target: str, image: str | None, lateral: bool, explain: bool, as_json: bool, data: str | None
+) -> int:
+    """Bring what one stage has newer into the next: shown as a diff first, then done; local differences stay.
+
+    Nothing is approved by this. --explain shows the diff and stops.
+
+    Example: bin/promote dev staging
+    """
+    from confighub.operations import promote as promotion
+    from traderx.site import open_site
+
+    say = saying(as_json)
+    site = open_site(data, say)
+    from_space, to_space = site.project.space(source), site.project.space(target)
+    site.space_id(source)
+    site.space_id(target)
+    if image and not explain:
+        promotion.set_image(site.hub, space=from_space, image=image, say=say)
+    shown = promotion.preview(site.hub, source=from_space, target=to_space, lateral=lateral)
+    for line in promotion.report(shown):
+        say(line)
+    if not explain:
+        promotion.promote(site.hub, shown)
+        if shown.changes:
+            say(f"{len(shown.changes)} units of {target} promoted: {_next(site.hub, shown, target)}")
+    if as_json:
+        print(json.dumps({**shown.as_json(), "promoted": not explain}, indent=2))
+    return 0
+
+
+def _next(hub: HubClient, shown: Promotion, target: str) -> str:
+    from confighub.operations.promote import applies_by_itself
+
+    if target != "base" and applies_by_itself(hub, shown):
+        return "the worker applies those that are live"
+    return f"changed, not applied; run: bin/ordered-apply {target}" if target != "base" else "base is never applied"
+
+
+def _concluded(outcome: Outcome, as_json: bool, praise: str) -> int:
+    """Print how it ended and return the exit status."""
+    if as_json:
+        print(json.dumps(outcome.as_json(), indent=2))
+    failed = outcome.failure
+    if failed is not None:
+        saying(as_json)(f"stopped at {failed.slug}; what ran before goes on running")
+        return 1
+    saying(as_json)(f"{praise} ({outcome.seconds:.1f} s)")
+    return 0

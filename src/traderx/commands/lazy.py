@@ -1,0 +1,68 @@
+"""A Click group whose commands are imported when they are named, and the options that many share."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class LazyGroup(click.Group):
+    """Commands by name, each given as ``module:attribute`` below ``traderx.commands``."""
+
+    def __init__(self, name: str, places: dict[str, str], *, help: str) -> None:  # noqa: A002 Click's word
+        super().__init__(name, help=help)
+        self.places = places
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names, sorted."""
+        return sorted(self.places)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return the command; None for an unknown name."""
+        place = self.places.get(cmd_name)
+        if place is None:
+            return None
+        module, _, attribute = place.partition(":")
+        found: click.Command = getattr(importlib.import_module(f"traderx.commands.{module}"), attribute)
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command and what is left for it; an unknown name is an error with a suggestion."""
+        if args and not args[0].startswith("-") and args[0] not in self.places:
+            close = difflib.get_close_matches(args[0], self.places, n=1)
+            hint = f" (did you mean {close[0]}?)" if close else " (see: traderx --help)"
+            raise click.UsageError(f'unknown command "{args[0]}"{hint}')
+        return super().resolve_command(ctx, args)
+
+
+data_option = click.option(
+    "--data",
+    metavar="DIR",
+    help="Keep state, login and project name in this folder instead of .traderx (also TRADERX_DATA).",
+)
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the result as JSON on standard output; progress goes to standard error.",
+)
+explain_option = click.option("--explain", is_flag=True, help="Print what would be done, and do nothing.")
+
+
+def saying(as_json: bool) -> Callable[[str], None]:
+    """Return how progress is printed: line by line as it happens, beside the result when that is JSON."""
+    stream = sys.stderr if as_json else sys.stdout
+
+    def say(line: str) -> None:
+        print(line, file=stream, flush=True)
+
+    return say

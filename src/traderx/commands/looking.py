@@ -1,0 +1,93 @@
+"""Commands that only look: status, logs, the project's name; and the one that runs a service."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from confighub.errors import NotFound
+from traderx.commands.lazy import data_option, json_option, saying
+
+
+@click.command()
+@click.argument("environment", default="dev")
+@json_option
+@data_option
+def status(environment: str, as_json: bool, data: str | None) -> None:
+    """Show where an environment (dev unless named) answers, and how its units are.
+
+    Example: bin/traderx status staging --json
+    """
+    from traderx.site import open_site
+    from traderx.status import read_status, table
+
+    found = read_status(open_site(data, saying(as_json=True)), environment)
+    if as_json:
+        print(json.dumps(found.as_json(), indent=2))
+        return
+    print(f"{found.project} {environment}: {'ready' if found.is_ready else 'not ready'}")
+    for line in table(found):
+        print(line)
+    width = max((len(unit.slug) for unit in found.units), default=0)
+    for unit in found.units:
+        ahead = f", head is {unit.head}" if unit.head != unit.live else ""
+        why = f": {unit.why.splitlines()[0]}" if unit.why else ""
+        print(f"  {unit.slug:<{width}}  revision {unit.live}{ahead}  {unit.word}{why}")
+
+
+@click.command()
+@click.argument("service_name", metavar="SERVICE")
+@click.argument("environment", default="dev")
+@click.option("--follow", "-f", is_flag=True, help="Go on printing as lines come.")
+@click.option("--lines", default=100, show_default=True, help="So many of the last lines.")
+@data_option
+def logs(service_name: str, environment: str, follow: bool, lines: int, data: str | None) -> None:
+    """Print what a service printed; or hub, runtime, worker-ENV.
+
+    Example: bin/traderx logs trade-service dev --follow
+    """
+    from traderx.processes import Processes
+    from traderx.project import find_project
+
+    project = find_project(data)
+    own = Processes(project.data)
+    if service_name in own.known():
+        _replace("tail", ["-n", str(lines), *(["-F"] if follow else []), str(own.log(service_name))])
+    if not project.runtime_folder.is_dir():
+        raise NotFound(f"nothing was started in {project.data}", hint="start it: bin/up")
+    program = Path(sys.executable).parent / "confighub"
+    asked = ["logs", "--data", str(project.runtime_folder), environment, service_name, "--lines", str(lines)]
+    _replace(str(program), asked + (["--follow"] if follow else []))
+
+
+@click.command()
+@data_option
+def proj(data: str | None) -> None:
+    """Print the project's name.
+
+    Example: cub unit list --space $(bin/proj)-dev
+    """
+    from traderx.project import find_project
+
+    print(find_project(data).name())
+
+
+@click.command()
+@click.argument("name")
+def service(name: str) -> None:
+    """Run one service in the foreground; its settings come from environment variables (PORT, DATABASE_URL …).
+
+    Example: PORT=18085 bin/traderx service reference-data
+    """
+    from traderx.services.main import run
+
+    run(name, os.environ)
+
+
+def _replace(program: str, arguments: list[str]) -> None:
+    sys.stdout.flush()
+    os.execvp(program, [program, *arguments])  # noqa: S606

@@ -1,0 +1,164 @@
+"""The environments: clones of the stage before, made different by recorded function calls.
+
+A clone is finished when its annotation ``traderx/made-for`` names its environment. Only unfinished clones
+get the calls, so what a person changed later is never set back by running this again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from confighub.client.collection import Records, any_of, conjoined, quoted
+from confighub.client.functions import Scalar, call
+from confighub.client.hub import HubClient
+from confighub.client.transport import Wire
+from confighub.errors import ConfigHubError, NotFound
+from traderx import topology
+from traderx.install import ensure_links, ensure_space, unit_ids
+from traderx.project import Project
+
+Say = Callable[[str], None]
+
+FINISHED = "traderx/made-for"
+LIMIT_FACTOR = 2
+"""Limits are twice the requests, as in the seed's example."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Function calls that make some units of an environment what they are there."""
+
+    units: tuple[str, ...]
+    calls: tuple[tuple[str, tuple[Scalar, ...]], ...]
+    why: str
+
+
+def differences(environment: topology.Environment) -> tuple[Difference, ...]:
+    """Return what sets the environment apart from the stage that it is cloned from."""
+    place = topology.namespace(environment)
+    inside = tuple(row.slug for row in topology.units() if row.slug != "namespace")
+    inside += tuple(one.slug for one in topology.addons(environment))
+    host = topology.INGRESS_HOSTS[environment]
+    ingress = "networking.k8s.io/v1/Ingress"
+    made = [
+        Difference(
+            ("namespace",), (("set-string-path", ("v1/Namespace", "metadata.name", place)),), f"the namespace {place}"
+        ),
+        Difference(inside, (("set-namespace", (place,)),), f"live in {place}"),
+        Difference(
+            ("trade-service-deployment",),
+            (("set-env-var", ("trade-service", "ASPNETCORE_ENVIRONMENT", environment.capitalize())),),
+            "know the environment's name",
+        ),
+        Difference(
+            ("ingress",),
+            (
+                ("set-hostname", (host,)),
+                ("set-string-path", (ingress, "spec.tls.0.hosts.0", host)),
+            ),
+            f"answer at {host}",
+        ),
+    ]
+    return (*made, *_sizes(environment))
+
+
+def _sizes(environment: topology.Environment) -> Iterable[Difference]:
+    before = topology.STAGES[topology.STAGES.index(environment) - 1]
+    for one in topology.SERVICES:
+        size = one.size(environment)
+        if size != one.size(before):
+            resources: tuple[Scalar, ...] = (one.name, "all", size.cpu, size.memory, LIMIT_FACTOR)
+            yield Difference(
+                (f"{one.name}-deployment",),
+                (("set-replicas", (size.replicas,)), ("set-container-resources", resources)),
+                f"{size.replicas} replicas, {size.cpu} and {size.memory} each",
+            )
+
+
+def install_envs(hub: HubClient, project: Project, say: Say) -> None:
+    """Make the three environments: spaces, clones, links and differences, each once.
+
+    Raises: NotFound when the base is missing; ConfigHubError when a clone or a call is refused.
+    """
+    name = project.name()
+    hub.space_id(f"{name}-base")
+    for environment in topology.ENVIRONMENTS:
+        row = next(row for row in topology.SPACES if row.suffix == environment)
+        space_id = ensure_space(hub, row, name, say)
+        _clone_missing(hub, name, environment, space_id, say)
+        ensure_links(hub, space_id, environment, say)
+        _make_different(hub, environment, space_id, say)
+
+
+def explain_envs(name: str) -> list[str]:
+    """Return the lines that say what ``install_envs`` makes."""
+    lines = []
+    for environment in topology.ENVIRONMENTS:
+        before = topology.STAGES[topology.STAGES.index(environment) - 1]
+        addons = topology.addons(environment)
+        lines.append(f"space {name}-{environment}: {len(topology.units())} units cloned from {before}")
+        lines += [f"  {one.slug} (addon) cloned from {one.upstream(environment)}" for one in addons]
+        for one in differences(environment):
+            who = one.units[0] if len(one.units) == 1 else f"{len(one.units)} units"
+            lines += [f"  {who}: {function} {' '.join(map(str, values))}" for function, values in one.calls]
+    return lines
+
+
+def _clone_missing(hub: HubClient, name: str, environment: topology.Environment, space_id: str, say: Say) -> None:
+    present = unit_ids(hub, space_id)
+    before = topology.STAGES[topology.STAGES.index(environment) - 1]
+    wanted: dict[str, list[str]] = defaultdict(list)
+    for row in topology.units():
+        wanted[before].append(row.slug)
+    for one in topology.addons(environment):
+        wanted[one.upstream(environment)].append(one.slug)
+    labels = {"environment": environment, "targetable": "true"}
+    for stage, slugs in wanted.items():
+        missing = [slug for slug in slugs if slug not in present]
+        if missing:
+            source = hub.space_id(f"{name}-{stage}")
+            answers = hub.units.create_all(
+                {"Labels": labels},
+                where=conjoined(any_of("Slug", missing), f"SpaceID = {quoted(source)}"),
+                where_space=f"SpaceID = {quoted(space_id)}",
+            )
+            refuse_failures(answers, f"cloning {stage} to {environment}")
+            if len(answers) < len(missing):
+                raise NotFound(f"{stage} lacks units that {environment} is made of", hint="run bin/install-base again")
+            say(f"  {len(missing)} units cloned from {stage}")
+
+
+def _make_different(hub: HubClient, environment: topology.Environment, space_id: str, say: Say) -> None:
+    records = hub.units.list(space_id=space_id, include="", select="UnitID,Slug,Annotations")
+    unfinished = {
+        one["Unit"]["Slug"]: one["Unit"]["UnitID"]
+        for one in records
+        if (one["Unit"].get("Annotations") or {}).get(FINISHED) != environment
+    }
+    for one in differences(environment):
+        ids = [unfinished[slug] for slug in one.units if slug in unfinished]
+        if ids:
+            calls: Sequence[Wire] = [call(function, *values) for function, values in one.calls]
+            answers = hub.functions.invoke(
+                calls, where=any_of("UnitID", ids), space_id=space_id, change_desc=f"{environment}: {one.why}"
+            )
+            refuse_failures(answers, one.why)
+            who = next(slug for slug in one.units if slug in unfinished) if len(ids) == 1 else f"{len(ids)} units"
+            say(f"  {who}: {one.why}")
+    if unfinished:
+        answers = hub.units.patch_all(
+            {"Annotations": {FINISHED: environment}}, where=any_of("UnitID", unfinished.values())
+        )
+        refuse_failures(answers, "marking the units as finished")
+
+
+def refuse_failures(answers: Records, attempt: str) -> None:
+    """Return when every element of a bulk answer is good. Raises: ConfigHubError with the first reason."""
+    for answer in answers:
+        error = answer.get("Error")
+        if error or answer.get("Success") is False:
+            said = error or {}
+            reason = "; ".join([str(said.get("Message") or "no reason given"), *(said.get("Details") or [])])
+            raise ConfigHubError(f"{attempt} failed: {reason}")

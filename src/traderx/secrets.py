@@ -1,0 +1,56 @@
+"""The secrets of an environment, made at random and kept outside the hub.
+
+On the laptop a secret is a file that only its owner can read; its keys become environment variables of
+the services that name it. ``DATABASE_URL`` is the one way in which a service learns of its database.
+Source: the seed, 7.3 (name of the secret, name of the user, 32 random bytes).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from pathlib import Path
+
+from traderx.project import Project, read_json, replace_file
+
+DATABASE_SECRET = "traderx-db-credentials"  # noqa: S105 the secret's name, not its value
+DATABASE_USER = "traderx_user"
+
+
+def ensure_secrets(project: Project, environment: str) -> list[str]:
+    """Make the secrets that the environment lacks and return the names of those made; others stay as they are."""
+    folder = project.secrets_folder(environment)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    path = folder / f"{DATABASE_SECRET}.json"
+    if read_json(path):
+        return []
+    database = project.data / "databases" / f"{environment}.sqlite"
+    database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    content = database_secret(f"sqlite:///{database}")
+    replace_file(path, json.dumps(content, indent=2) + "\n", mode=0o600)
+    return [DATABASE_SECRET]
+
+
+def database_secret(url: str) -> dict[str, str]:
+    """Return the content of the database secret for one database, with a fresh password."""
+    return {
+        "DATABASE_URL": url,
+        "username": DATABASE_USER,
+        "password": base64.b64encode(secrets.token_bytes(32)).decode(),
+    }
+
+
+def manifest(url: str, *, namespace: str) -> str:
+    """Return the Secret object for a cluster as YAML text, to be piped, never stored."""
+    lines = ["apiVersion: v1", "kind: Secret", "metadata:", f"  name: {DATABASE_SECRET}", f"  namespace: {namespace}"]
+    lines += ["type: Opaque", "data:"]
+    for key, value in database_secret(url).items():
+        lines.append(f"  {key}: {base64.b64encode(value.encode()).decode()}")
+    return "\n".join(lines) + "\n"
+
+
+def path_of(project: Project, environment: str) -> Path:
+    """Return the file of the environment's database secret."""
+    return project.secrets_folder(environment) / f"{DATABASE_SECRET}.json"

@@ -1,0 +1,86 @@
+"""What a command works with: the project, the hub that it uses, and the processes beside it.
+
+The hub is the one that CONFIGHUB_URL names, in the name of whoever logged in with ``bin/cub``; without
+that variable it is the project's own, which is started when it does not run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from confighub.client.hub import HubClient
+from confighub.client.session import connect
+from confighub.errors import NotFound
+from confighub.settings import ClientSettings
+from traderx.project import Project, find_project
+from traderx.stack import Stack, worker_process
+from traderx.workers import Cluster, ensure_cluster_target, ensure_laptop_target, ensure_worker, point_units
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Site:
+    """One project with its hub. ``is_own`` tells whether the hub is the project's own process."""
+
+    project: Project
+    hub: HubClient
+    stack: Stack
+    is_own: bool
+    say: Say
+
+    def space_id(self, environment: str) -> str:
+        """Return the id of the project's space for an environment; raises NotFound with what makes it."""
+        space = self.project.space(environment)
+        try:
+            return self.hub.space_id(space)
+        except NotFound as error:
+            raise NotFound(f"no such space: {space}", hint="make the environments: bin/install-envs") from error
+
+    def wake_worker(self, environment: str) -> None:
+        """Return once the environment's own worker runs; one that was never set up here is left to others."""
+        process = self.stack.processes.known().get(worker_process(environment))
+        if process is None:
+            return
+        if "--runtime" in process.command:
+            self.stack.ensure_runtime()
+        arguments = process.command[process.command.index("--space") + 2 :]
+        self.stack.ensure_worker(self.hub, environment, arguments)
+
+    def revive(self, environment: str) -> None:
+        """Start again whatever died of the processes that the environment needs."""
+        self.stack.revive(environment, with_hub=self.is_own)
+
+    def set_up_laptop(self, environment: str) -> None:
+        """Make worker and target for this machine and point the environment's units at it; nothing is started."""
+        worker = ensure_worker(self.hub, self.project, environment, self.say)
+        target = ensure_laptop_target(self.hub, self.project, environment, worker, self.say)
+        point_units(self.hub, self.project, environment, target, self.say)
+
+    def set_up_cluster(self, environment: str, cluster: Cluster) -> None:
+        """Make worker and target for the cluster, start the worker, and point the environment's units at it."""
+        worker = ensure_worker(self.hub, self.project, environment, self.say)
+        arguments = ["--provider", "kubernetes", "--kubeconfig", str(cluster.kubeconfig), "--context", cluster.context]
+        self.stack.ensure_worker(self.hub, environment, arguments)
+        target = ensure_cluster_target(self.hub, self.project, environment, worker, cluster, self.say)
+        point_units(self.hub, self.project, environment, target, self.say)
+
+    def start_laptop(self, environment: str) -> None:
+        """Start the runtime and the environment's worker, unless they run."""
+        folder = self.stack.ensure_runtime()
+        arguments = ["--provider", "laptop", "--runtime", str(folder), "--catalogue", str(self.project.catalogue_file)]
+        self.stack.ensure_worker(self.hub, environment, arguments)
+
+
+def open_site(data: str | None, say: Say) -> Site:
+    """Return the site of this project, with its hub ready to be asked."""
+    project = find_project(data)
+    stack = Stack(project, say)
+    url = os.environ.get("CONFIGHUB_URL", "")
+    if not url:
+        return Site(project, stack.client(), stack, True, say)
+    hub = connect(ClientSettings(url=url, config_dir=project.login_folder))
+    hub.me()
+    return Site(project, hub, stack, False, say)
