@@ -23,7 +23,7 @@ from confighub.errors import ConfigHubError, Conflict
 from traderx.project import read_json, replace_file
 
 GRACE_S = 10.0
-"""How long a process may take to end by itself; the runtime stops its own children in that time."""
+"""The runtime stops its own children in this time."""
 _TOLERANCE_S = 0.05
 _LAST_LINES = 8
 
@@ -39,10 +39,10 @@ class Known:
 
 
 class Processes:
-    """The background processes of one state folder."""
+    """The background processes of one state folder; ``grace_s`` is how long one may take to end by itself."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, grace_s: float = GRACE_S) -> None:
+        self.folder, self.grace_s = folder, grace_s
         self.file = folder / "processes.json"
         self.logs = folder / "logs"
 
@@ -94,10 +94,10 @@ class Processes:
             return []
         family = [process, *_descendants(process)]
         _signal(process, signal.SIGTERM)
-        _, left = psutil.wait_procs([process], timeout=GRACE_S)
+        _, left = psutil.wait_procs([process], timeout=self.grace_s)
         for stubborn in left:
             _signal(stubborn, signal.SIGKILL)
-        psutil.wait_procs(family, timeout=GRACE_S / 2)
+        psutil.wait_procs(family, timeout=self.grace_s / 2)
         return [one for one in family if _runs(one)]
 
     def stop_all(self, names: Sequence[str]) -> list[str]:
@@ -110,7 +110,7 @@ class Processes:
             for one in self.stop(name):
                 killed.append(f"{name}: process {one.pid} did not end by itself and was killed")
                 _signal(one, signal.SIGKILL)
-                if psutil.wait_procs([one], timeout=GRACE_S / 2)[1]:
+                if psutil.wait_procs([one], timeout=self.grace_s / 2)[1]:
                     raise ConfigHubError(f"process {one.pid} of {name} cannot be ended", hint=f"see: ps -p {one.pid}")
             self._note_end(name)
         return killed
