@@ -12,7 +12,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
-from confighub.errors import ConfigHubError, RetryLater
+from confighub.errors import ConfigHubError, NotFound, RetryLater
 
 SYMBOL, QUANTITY = "AAPL", 100
 _ANSWER_TIMEOUT_S = 10.0
@@ -47,24 +47,23 @@ def book_trade(ingress: str, order_id: str) -> Booked:
 
     Raises: RetryLater when it does not settle in time; ConfigHubError when it is refused.
     """
-    account = _ask(ingress, "/api/accounts")[0]
-    number, name = int(account["id"]), str(account["displayName"])
-    before = _find(ingress, number, order_id)
+    before = _find(ingress, order_id)
     began = time.monotonic()
     if before is None:
-        order = {"id": order_id, "symbol": SYMBOL, "qty": QUANTITY, "side": "BUY", "accountId": number}
+        account = _ask(ingress, "/api/accounts")[0]["id"]
+        order = {"id": order_id, "symbol": SYMBOL, "qty": QUANTITY, "side": "BUY", "accountId": account}
         _ask(ingress, "/api/trades/new", order)
-    trade = _settled(ingress, number, order_id)
+    trade = _settled(ingress, order_id)
     seconds = time.monotonic() - began
-    held = [one for one in _ask(ingress, f"/position-service/positions/{number}") if one["security"] == SYMBOL]
+    account, symbol = int(trade["accountId"]), str(trade["symbol"])
     return Booked(
         trade_id=str(trade["id"]),
-        account=number,
-        account_name=name,
-        symbol=str(trade["security"]),
+        account=account,
+        account_name=str(_ask(ingress, f"/api/accounts/{account}")["displayName"]),
+        symbol=symbol,
         side=str(trade["side"]),
-        quantity=int(trade["quantity"]),
-        position=int(held[0]["quantity"]) if held else 0,
+        quantity=int(trade["qty"]),
+        position=int(_ask(ingress, f"/api/positions/{account}/{symbol}")["qty"]),
         seconds=seconds,
         is_new=before is None,
     )
@@ -79,11 +78,11 @@ def answers(url: str) -> bool:
         return False
 
 
-def _settled(ingress: str, account: int, order_id: str) -> dict[str, Any]:
+def _settled(ingress: str, order_id: str) -> dict[str, Any]:
     deadline = time.monotonic() + _SETTLE_TIMEOUT_S
     state = "not seen"
     while time.monotonic() < deadline:
-        trade = _find(ingress, account, order_id)
+        trade = _find(ingress, order_id)
         if trade is not None:
             state = str(trade["state"])
             if state == "Settled":
@@ -95,9 +94,12 @@ def _settled(ingress: str, account: int, order_id: str) -> dict[str, Any]:
     )
 
 
-def _find(ingress: str, account: int, order_id: str) -> dict[str, Any] | None:
-    trades = _ask(ingress, f"/position-service/trades/{account}")
-    return next((one for one in trades if one["id"] == order_id), None)
+def _find(ingress: str, order_id: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = _ask(ingress, f"/api/trades/{order_id}")
+    except NotFound:
+        return None
+    return found
 
 
 def _ask(ingress: str, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -110,6 +112,6 @@ def _ask(ingress: str, path: str, body: dict[str, Any] | None = None) -> Any:
             return json.loads(answer.read())
     except urllib.error.HTTPError as error:
         said = error.read().decode("utf-8", "replace")[:300]
-        raise ConfigHubError(f"{path} answered {error.code}: {said}") from error
+        raise (NotFound if error.code == 404 else ConfigHubError)(f"{path} answered {error.code}: {said}") from error
     except (OSError, ValueError) as error:
         raise RetryLater(f"{path} did not answer: {error}", hint=f"the ingress is {ingress}") from error
