@@ -149,11 +149,19 @@ class ExtendedBridgeWorker(Extended, omit_defaults=True):
     target_count: int = 0
 
 
+class LinkCreateOrUpdateResponse(Record, omit_defaults=True):
+    """One link that was copied with a unit."""
+
+    link: Link | None = None
+    error: ResponseError | None = None
+
+
 class UnitCreateOrUpdateResponse(Record, omit_defaults=True):
-    """One element of a bulk create or patch of units."""
+    """One element of a bulk create or patch of units; ``links`` are those copied with a clone."""
 
     unit: Unit | None = None
     error: ResponseError | None = None
+    links: list[LinkCreateOrUpdateResponse] = []
 
 
 class UnitActionResponse(Record, omit_defaults=True):

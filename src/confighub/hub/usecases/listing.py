@@ -9,7 +9,7 @@ Source: the query parameters of the public API; filter, limit and after are ours
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select, true
@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, select, true
 from confighub.errors import BadRequest, NotFound
 from confighub.hub.caller import Caller
 from confighub.hub.hub import Hub
-from confighub.hub.kinds import FILTER, SET, Kind
+from confighub.hub.kinds import FILTER, SET, UNIT, Kind
 from confighub.hub.store.finding import KnownSet, Stored
 from confighub.hub.store.rows import columns, own_id, record
 from confighub.hub.usecases import fillings, includes
@@ -158,6 +158,14 @@ def choose(
     return [one for one in found if evaluate.matches(patterns, {kind.name: one})]
 
 
+def choose_units(
+    tx: Connection, hub: Hub, caller: Caller, selection: Listing, *scope: ColumnElement[bool]
+) -> list[Any]:
+    """Return the plain units that where, contains, filter and the data filter of the selection choose."""
+    wanted = replace(selection, include="", select="UnitID")
+    return [one.unit for one in find(hub, tx, caller, UNIT, wanted, *scope)]
+
+
 def find_filter(tx: Connection, caller: Caller, reference: str) -> Any:
     """Return the stored filter by id, slug, or ``space/slug``.
 
@@ -186,8 +194,6 @@ def _apply_filter(
     stored_filter = find_filter(tx, caller, listing.filter)
     if stored_filter.from_ != kind.name:
         raise BadRequest(f"filter {listing.filter} is about {stored_filter.from_}, not about {kind.name}")
-    from dataclasses import replace
-
     more: list[ColumnElement[bool]] = []
     if stored_filter.from_space_id and kind.is_in_space:
         more.append(kind.table.c.space_id == stored_filter.from_space_id)

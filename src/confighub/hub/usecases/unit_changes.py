@@ -7,6 +7,7 @@ is computed again on what is there now.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -97,10 +98,7 @@ def change_unit(
     if change.is_dry_run:
         return preview(proposal)
     with hub.write() as tx:
-        now = entities.load(tx, caller, UNIT, unit_id, *scope)
-        if now.version != before.version:
-            proposal = propose(tx, caller, now, body, change)
-        return carry_out(tx, hub, caller, proposal)
+        return settle(tx, hub, caller, proposal, lambda now: propose(tx, caller, now, body, change))
 
 
 def propose(tx: Connection, caller: Caller, before: Unit, body: Unit | dict[str, Any], change: Change) -> Proposal:
@@ -114,6 +112,17 @@ def propose(tx: Connection, caller: Caller, before: Unit, body: Unit | dict[str,
     if draft is not None and (draft.text.encode() != before.data or not before.head_revision_num):
         planned = heads.plan(tx, before, space, draft)
     return Proposal(before, after, space, planned, held)
+
+
+def settle(
+    tx: Connection, hub: Hub, caller: Caller, proposal: Proposal, again: Callable[[Unit], Proposal | None]
+) -> Changed:
+    """Write the proposal if the unit is still the one it was made for, else what ``again`` makes of it now."""
+    now = entities.load(tx, caller, UNIT, proposal.before.unit_id or "")
+    if now.version == proposal.before.version:
+        return carry_out(tx, hub, caller, proposal)
+    renewed = again(now)
+    return Changed(now) if renewed is None else carry_out(tx, hub, caller, renewed)
 
 
 def preview(proposal: Proposal) -> Changed:

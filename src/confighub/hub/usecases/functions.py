@@ -1,0 +1,219 @@
+"""Functions: which there are, and running them on units.
+
+list_functions(hub, caller, *, space_id=None, entity="", entity_id="") -> {toolchain: {name: signature}}
+invoke_functions(hub, caller, request, selection, *, space_id=None, unit_id=None, revision_id=None, is_dry_run=False)
+    -> list[FunctionInvocationsResponse], one a unit, by CursorID
+
+What only reads or checks leaves no trace. What changes a unit's text makes one revision of it, with one
+mutation for each call that changed something; a call that changes nothing makes none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, select
+
+from confighub.errors import BadRequest, ConfigHubError, NotFound
+from confighub.hub.caller import Caller
+from confighub.hub.domain.mutations import Origin, Step, by_call
+from confighub.hub.hub import Hub
+from confighub.hub.kinds import BRIDGE_WORKER, TARGET, UNIT
+from confighub.hub.store.entities import units
+from confighub.hub.store.history import revisions
+from confighub.hub.store.rows import own_id
+from confighub.hub.usecases import entities, gates, heads, rules
+from confighub.hub.usecases.access import require_space
+from confighub.hub.usecases.elements import each, failure, first
+from confighub.hub.usecases.fillings import revision_text
+from confighub.hub.usecases.listing import Listing, choose_units
+from confighub.hub.usecases.unit_changes import Proposal, fill_text, settle
+from confighub.records.answers import ResponseError
+from confighub.records.functions import (
+    FunctionInvocation,
+    FunctionInvocationsRequest,
+    FunctionInvocationsResponse,
+    FunctionSignature,
+)
+from confighub.records.units import Unit
+
+if TYPE_CHECKING:
+    from confighub.functions.invoke import Invoked
+
+Signatures = dict[str, dict[str, FunctionSignature]]
+Found = tuple[Unit, FunctionInvocationsResponse, Proposal | None]
+
+
+def list_functions(
+    hub: Hub, caller: Caller, *, space_id: str | None = None, entity: str = "", entity_id: str = ""
+) -> Signatures:
+    """Return the functions of the hub; for a target or worker those that its worker offers come on top."""
+    from confighub.functions.registry import signatures
+
+    found: Signatures = {toolchain: dict(known) for toolchain, known in signatures().items()}
+    with hub.read() as tx:
+        if space_id is not None:
+            require_space(tx, caller, space_id)
+        worker_id = own_id(entity_id) if entity == "worker" else None
+        if entity == "unit" and entity_id:
+            unit = entities.load(tx, caller, UNIT, entity_id)
+            return {unit.toolchain_type: found.get(unit.toolchain_type, {})}
+        if entity == "target" and entity_id:
+            worker_id = entities.load(tx, caller, TARGET, entity_id).bridge_worker_id
+        if worker_id:
+            worker = entities.load(tx, caller, BRIDGE_WORKER, worker_id)
+            offered = worker.provided_info and worker.provided_info.function_worker_info
+            for toolchain, known in ((offered and offered.supported_functions) or {}).items():
+                found[toolchain] = found.get(toolchain, {}) | known
+    return found
+
+
+def invoke_functions(
+    hub: Hub,
+    caller: Caller,
+    request: FunctionInvocationsRequest,
+    selection: Listing,
+    *,
+    space_id: str | None = None,
+    unit_id: str | None = None,
+    revision_id: str | None = None,
+    is_dry_run: bool = False,
+) -> list[FunctionInvocationsResponse]:
+    """Run the calls, in order, on each unit that the selection chooses.
+
+    ``revision_id`` runs them on an older revision, which changes nothing. An element with
+    ``success`` false says why in its error; the others are done all the same.
+    Raises: BadRequest, for a function that is not there.
+    """
+    if not request.function_invocations:
+        raise BadRequest("no function is named")
+    with hub.read() as tx:
+        scope = entities.scope(UNIT, space_id)
+        if space_id is not None:
+            require_space(tx, caller, space_id)
+        if unit_id is not None:
+            scope.append(units.c.unit_id == own_id(unit_id))
+        chosen = choose_units(tx, hub, caller, selection, *scope)
+        for toolchain in {unit.toolchain_type for unit in chosen}:
+            for call in request.function_invocations:
+                rules.check_function(toolchain, call.function_name)
+        found = [_run(tx, caller, unit, request, revision_id) for unit in chosen]
+    if is_dry_run or revision_id or all(proposal is None for _, _, proposal in found):
+        return [answer for _, answer, _ in found]
+    with hub.write() as tx:
+        return each(
+            tx, UNIT, found, lambda item: _settle(tx, hub, caller, item, request), _refused_element, about=first
+        )
+
+
+def _run(
+    tx: Connection, caller: Caller, unit: Unit, request: FunctionInvocationsRequest, revision_id: str | None
+) -> Found:
+    """Return the unit's answer, and the proposal when its text changes."""
+    from confighub.functions.invoke import invoke
+
+    try:
+        space = require_space(tx, caller, unit.space_id)
+        fill_text(tx, unit)
+        text = _revision(tx, unit, revision_id) if revision_id else unit.data.decode()
+        result = invoke(
+            text,
+            request.function_invocations,
+            context=gates.context_of(tx, unit, space),
+            toolchain=unit.toolchain_type,
+            cast_strings=request.cast_string_args_to_scalars,
+            num_filters=request.num_filters,
+            stop_on_error=request.stop_on_error,
+            combine_results=request.combine_results,
+        )
+        answer = _answer(tx, unit, result)
+        if result.text == text or not result.success or revision_id:
+            return unit, answer, None
+        require_space(tx, caller, unit.space_id, "write")
+        steps = tuple(
+            Step(Origin(function_invocation=request.function_invocations[index]), by_call(result.mutations, index))
+            for index in result.mutators
+        )
+        description = request.change_description or "; ".join(
+            spoken(request.function_invocations[index]) for index in result.mutators
+        )
+        planned = heads.plan(tx, unit, space, heads.Draft(result.text, steps, "Invoke", description))
+    except ConfigHubError as error:
+        return unit, _refused(unit, failure(error, UNIT, unit)), None
+    return unit, answer, Proposal(unit, heads.replace_unit(unit), space, planned, [])
+
+
+def _settle(
+    tx: Connection, hub: Hub, caller: Caller, element: Found, request: FunctionInvocationsRequest
+) -> FunctionInvocationsResponse:
+    _, answer, proposal = element
+    if proposal is None:
+        return answer
+
+    def again(now: Unit) -> Proposal | None:
+        nonlocal answer
+        _, answer, renewed = _run(tx, caller, now, request, None)
+        return renewed
+
+    changed = settle(tx, hub, caller, proposal, again)
+    answer.revision_id = _head_revision_id(tx, changed.unit)
+    return answer
+
+
+def _answer(tx: Connection, unit: Unit, result: Invoked) -> FunctionInvocationsResponse:
+    error = None
+    if not result.success:
+        error = ResponseError(message="function invocation failed", status=400, details=result.errors)
+    elif result.errors:
+        error = ResponseError(message="validation failed", status=200, details=result.errors)
+    return FunctionInvocationsResponse(
+        organization_id=unit.organization_id,
+        space_id=unit.space_id,
+        unit_id=unit.unit_id,
+        revision_id=_head_revision_id(tx, unit),
+        success=result.success,
+        error=error,
+        config_data=result.text.encode() if result.mutators else b"",
+        output=result.output,
+        output_type=result.output_type,
+        mutations=result.mutations,
+        mutators=result.mutators,
+    )
+
+
+def _refused(unit: Unit, error: ResponseError) -> FunctionInvocationsResponse:
+    return FunctionInvocationsResponse(
+        organization_id=unit.organization_id,
+        space_id=unit.space_id,
+        unit_id=unit.unit_id,
+        success=False,
+        error=error,
+    )
+
+
+def _refused_element(error: ResponseError) -> FunctionInvocationsResponse:
+    unit_id = error.error_metadata.entity_id if error.error_metadata else None
+    return FunctionInvocationsResponse(unit_id=unit_id, success=False, error=error)
+
+
+def spoken(call: FunctionInvocation) -> str:
+    """Return the call as one would type it, such as ``set-replicas 4``."""
+    words = [call.function_name]
+    for argument in call.arguments or []:
+        value = "" if argument.value is None else str(argument.value)
+        words.append(f"{argument.parameter_name}={value}" if argument.parameter_name else value)
+    return " ".join(words)
+
+
+def _revision(tx: Connection, unit: Unit, revision_id: str) -> str:
+    c = revisions.c
+    number = tx.execute(
+        select(c.revision_num).where(c.unit_id == unit.unit_id, c.revision_id == own_id(revision_id))
+    ).scalar()
+    if number is None:
+        raise NotFound(f"unit {unit.slug} has no revision {revision_id}")
+    return revision_text(tx, unit.unit_id or "", number)
+
+
+def _head_revision_id(tx: Connection, unit: Unit) -> str | None:
+    return tx.execute(select(units.c.head_revision_id).where(units.c.unit_id == unit.unit_id)).scalar()
