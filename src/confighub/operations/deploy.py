@@ -134,7 +134,7 @@ def deploy(hub: HubClient, plan: Plan, options: Options, say: Say) -> Outcome:
             outcome.results += run.stage(stage, ready)
             if outcome.failure is not None:
                 break
-            run.hold(ttl_s=run.longest_stage_s)
+            run.keep_holding()
     outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -144,8 +144,9 @@ class _Run:
 
     def __init__(self, hub: HubClient, plan: Plan, options: Options, say: Say) -> None:
         self.hub, self.plan, self.options, self.say = hub, plan, options, say
-        widest = max(len(stage.units) for stage in plan.stages)
-        self.longest_stage_s = int(options.timeout_s * (1 + widest / 8)) + 30
+        # Long enough for two stages, since it is renewed between them; an end by kill -9 leaves it behind.
+        self.hold_s = int(options.timeout_s * 2) + 60
+        self._held_at = 0.0
         self._looked_after = 0.0
 
     def ready_units(self) -> dict[str, str]:
@@ -153,25 +154,35 @@ class _Run:
         found = {}
         for unit in self.plan.units:
             if unit.live == unit.head and unit.live > 0:
-                status = self.hub.units.live_status(unit.unit_id, space_id=self.plan.space_id)
+                status = self._patiently(partial(self.hub.units.live_status, unit.unit_id, space_id=self.plan.space_id))
                 if is_ready(status, revision=unit.head):
                     found[unit.slug] = word_for(status)
         return found
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the plan's units until the block ends, however it ends."""
-        self.hold(ttl_s=self.longest_stage_s)
+        """Hold the plan's units against being applied by themselves until the block ends, however it ends."""
+        self.keep_holding()
         try:
             yield
         finally:
-            for where in self._everything():
-                self._patiently(partial(self.hub.units.release, where=where))
+            self._release()
 
-    def hold(self, *, ttl_s: int) -> None:
-        """Hold the plan's units against being applied by themselves, for so long at most."""
+    def keep_holding(self) -> None:
+        """Begin to hold the units, or renew it when half of its time is over."""
+        now = time.monotonic()
+        if self._held_at and now - self._held_at < self.hold_s / 2:
+            return
+        self._held_at = now
         for where in self._everything():
-            self._patiently(partial(self.hub.units.hold, where=where, reason="deployment", ttl_s=ttl_s))
+            self._patiently(partial(self.hub.units.hold, where=where, reason="deployment", ttl_s=self.hold_s))
+
+    def _release(self) -> None:
+        try:
+            for where in self._everything():
+                self.hub.units.release(where=where)
+        except RetryLater as error:
+            self.say(f"the units stay held for up to {self.hold_s} s: {error.message}")
 
     def stage(self, stage: Stage, ready: dict[str, str]) -> list[Result]:
         """Apply a stage's units together, wait for all, and return their results in order."""
