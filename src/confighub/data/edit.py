@@ -174,6 +174,15 @@ def _replace_whole(document: Document, node: int, kind: int, value: Any) -> list
         return [Splice(behind, end, b" " + _joined(document, body))]
     if not render.goes_below(value, lines):
         body = [lines[0], *_indented(lines[1:], entry_column)]
+        if (
+            isinstance(value, Raw)
+            and not kind & (MAP | SEQ)
+            and not source[end : spans.line_end(source, end)].strip(b" ")
+        ):
+            end = spans.line_end(source, end)
+        elif isinstance(value, Raw) and not kind & (MAP | SEQ | BLOCK_SCALAR):
+            # the text brings its own comment, or none
+            end = comment_span(document, node)[1]
         if start < end and source.find(b"\n", behind, start) < 0:
             return [Splice(start, end, _joined(document, body))]
         return [Splice(behind, end, b" " + _joined(document, body))]

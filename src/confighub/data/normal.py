@@ -301,10 +301,10 @@ def _refolded(text: str) -> str:
 
 def _is_closed(text: str) -> bool:
     depth = 0
-    for token in _FLOW_TOKEN.findall(text):
-        if token in "[{" and token:
+    for sign in _FLOW_TOKEN.findall(text):
+        if sign in "[{" and sign:
             depth += 1
-        elif token in ("]", "}"):
+        elif sign in ("]", "}"):
             depth -= 1
             if depth == 0:
                 return True
@@ -320,17 +320,17 @@ def _split_flow(text: str) -> tuple[str, str]:
 def flow_text(text: str) -> str:
     """Return text between brackets on one line, with single spaces behind colons and commas."""
     out: list[str] = []
-    for token in _FLOW_TOKEN.findall(text):
-        if token.startswith("#") or token.isspace():
-            if token.isspace() and out and out[-1] not in ("[", "{", ", ", ": ", " "):
+    for sign in _FLOW_TOKEN.findall(text):
+        if sign.startswith("#") or sign.isspace():
+            if sign.isspace() and out and out[-1] not in ("[", "{", ", ", ": ", " "):
                 out.append(" ")
             continue
-        if token in ("]", "}", ",", ":"):
+        if sign in ("]", "}", ",", ":"):
             while out and out[-1] == " ":
                 out.pop()
-            if token in ("]", "}") and out and out[-1] == ", ":
+            if sign in ("]", "}") and out and out[-1] == ", ":
                 out.pop()
-            out.append(", " if token == "," else ": " if token == ":" else token)
+            out.append(", " if sign == "," else ": " if sign == ":" else sign)
         else:
-            out.append(token)
+            out.append(sign)
     return "".join(out).strip()

@@ -44,7 +44,7 @@ class Layout:
 
 
 def layout(document: Document) -> Layout:
-    """Return the document's layout, by its first nested map and list; two spaces and no dash indent when it has none."""
+    """Return the document's layout, by its first nested map and list; two spaces and no dash indent without them."""
     found: Layout | None = document.memo.get("layout")
     if found is None:
         source = document.source
