@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, select, update
 
 from confighub.hub.domain import lifecycle
 from confighub.hub.hub import Hub
@@ -71,17 +71,16 @@ def recover(hub: Hub) -> int:
         return _put_back(tx, hub, queued_operations.c.lease_owner != "", "the hub was started again")
 
 
+def is_expiry_due(tx: Connection, hub: Hub) -> bool:
+    """Whether ``expire_leases`` would change anything."""
+    over = select(queued_operations.c.cursor_id).where(_is_over(hub))
+    return any(tx.execute(query.limit(1)).first() is not None for query in (over, _silent(hub)))
+
+
 def expire_leases(tx: Connection, hub: Hub) -> int:
     """Put back what no living stream carries; end or repeat what a worker is silent about."""
-    c = queued_operations.c
-    count = _put_back(tx, hub, c.lease_until < hub.now(), "the worker's connection was lost")
-    silent_since = hub.now() - timedelta(seconds=hub.settings.operation_timeout_s)
-    silent = (
-        select(queued_operations)
-        .join(unit_events, unit_events.c.queued_operation_id == c.queued_operation_id)
-        .where(c.status.in_(lifecycle.IN_FLIGHT), unit_events.c.updated_at < silent_since)
-    )
-    for operation in tx.execute(silent).all():
+    count = _put_back(tx, hub, _is_over(hub), "the worker's connection was lost")
+    for operation in tx.execute(_silent(hub)).all():
         count += 1
         message = f"the worker said nothing for {hub.settings.operation_timeout_s:g} s"
         if operation.attempts < lifecycle.MAX_DELIVERIES:
@@ -90,6 +89,21 @@ def expire_leases(tx: Connection, hub: Hub) -> int:
             queue.move(tx, hub, operation, "Failed", message=message)
             hub.wake(tx, operation.bridge_worker_id or "")
     return count
+
+
+def _is_over(hub: Hub) -> ColumnElement[bool]:
+    c = queued_operations.c
+    return and_(c.status.in_(lifecycle.IN_FLIGHT), c.lease_until < hub.now())
+
+
+def _silent(hub: Hub) -> Select[Any]:
+    c = queued_operations.c
+    since = hub.now() - timedelta(seconds=hub.settings.operation_timeout_s)
+    return (
+        select(queued_operations)
+        .join(unit_events, unit_events.c.queued_operation_id == c.queued_operation_id)
+        .where(c.status.in_(lifecycle.IN_FLIGHT), unit_events.c.updated_at < since)
+    )
 
 
 def _has_open_elder() -> ColumnElement[bool]:

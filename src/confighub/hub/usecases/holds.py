@@ -49,6 +49,11 @@ def is_held(tx: Connection, hub: Hub, unit_id: str | None) -> bool:
     return tx.execute(select(holds.c.kind).where(holds.c.unit_id == unit_id, lasting).limit(1)).first() is not None
 
 
+def is_expiry_due(tx: Connection, hub: Hub) -> bool:
+    """Whether ``expire`` would end anything."""
+    return tx.execute(select(holds.c.unit_id).where(holds.c.expires_at <= hub.now()).limit(1)).first() is not None
+
+
 def expire(tx: Connection, hub: Hub) -> list[str]:
     """End the holds whose time is over; return the ids of their units."""
     over = holds.c.expires_at <= hub.now()

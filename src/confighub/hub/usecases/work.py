@@ -11,7 +11,7 @@ from base64 import b64encode
 
 from sqlalchemy import Connection, select
 
-from confighub.errors import BadRequest, ConfigHubError, Forbidden, Gated, NotFound
+from confighub.errors import BadRequest, Gated, NotFound
 from confighub.hub.caller import Caller, Right
 from confighub.hub.domain import import_filter, lifecycle
 from confighub.hub.hub import Hub
@@ -21,9 +21,9 @@ from confighub.hub.store.rows import columns, own_id, record
 from confighub.hub.usecases import holds, queue
 from confighub.hub.usecases.access import require_space, visible
 from confighub.hub.usecases.audit import note
+from confighub.hub.usecases.elements import each
 from confighub.hub.usecases.gates import closed_gates, environment_of
-from confighub.hub.usecases.listing import choose
-from confighub.records.answers import ErrorMetadata, ResponseError
+from confighub.hub.usecases.listing import Listing, choose_units
 from confighub.records.base import to_wire
 from confighub.records.extended import UnitActionResponse
 from confighub.records.units import Unit
@@ -70,38 +70,32 @@ def import_unit(hub: Hub, caller: Caller, request: ImportRequest, *, space_id: s
         return _queue(tx, hub, caller, unit, action="Import", extra_params=extra)
 
 
-def apply_units(
-    hub: Hub, caller: Caller, *, where: str, contains: str = "", is_dry_run: bool = False
-) -> list[UnitActionResponse]:
-    """Queue the head of every unit that matches, each on its own; return one element a unit, by CursorID.
+def apply_units(hub: Hub, caller: Caller, selection: Listing, *, is_dry_run: bool = False) -> list[UnitActionResponse]:
+    """Queue the head of every unit of the selection, each on its own; return one element a unit, by CursorID.
 
-    An element holds the operation or why there is none. A dry run queues nothing and shows
-    the operations as they would be, without ids.
+    An element holds the operation or why there is none. A dry run queues nothing and shows the
+    operations as they would be, without ids.
     """
-    answers: list[UnitActionResponse] = []
+
+    def act(unit: Unit) -> UnitActionResponse:
+        require_space(tx, caller, unit.space_id, "apply")
+        if not is_dry_run:
+            return UnitActionResponse(action=_apply(tx, hub, caller, unit, ""))
+        savepoint = tx.begin_nested()
+        action = _apply(tx, hub, caller, unit, "")
+        savepoint.rollback()
+        action.queued_operation_id = None
+        return UnitActionResponse(action=action)
+
     with hub.write() as tx:
-        for unit in choose(tx, hub, caller, UNIT, where, contains=contains):
-            savepoint = tx.begin_nested()
-            try:
-                require_space(tx, caller, unit.space_id, "apply")
-                action = _apply(tx, hub, caller, unit, "")
-                answers.append(UnitActionResponse(action=action))
-            except ConfigHubError as error:
-                savepoint.rollback()
-                answers.append(UnitActionResponse(error=_element(error, unit)))
-                continue
-            if is_dry_run:
-                savepoint.rollback()
-                action.queued_operation_id = None
-            else:
-                savepoint.commit()
-    return answers
+        chosen = choose_units(tx, hub, caller, selection)
+        return each(tx, UNIT, chosen, act, lambda error: UnitActionResponse(error=error))
 
 
-def hold_units(hub: Hub, caller: Caller, *, where: str, reason: str, ttl_s: int) -> list[str]:
-    """Keep every unit that matches from applying by itself; return their ids. ``ttl_s`` of 0 never expires."""
+def hold_units(hub: Hub, caller: Caller, selection: Listing, *, reason: str, ttl_s: int) -> list[str]:
+    """Keep every unit of the selection from applying by itself; return their ids. ``ttl_s`` of 0 never expires."""
     with hub.write() as tx:
-        found = choose(tx, hub, caller, UNIT, where)
+        found = choose_units(tx, hub, caller, selection)
         for unit in found:
             require_space(tx, caller, unit.space_id, "apply")
             holds.hold(tx, hub, caller, unit.unit_id, kind=holds.OPERATOR, reason=reason, ttl_s=ttl_s)
@@ -109,10 +103,10 @@ def hold_units(hub: Hub, caller: Caller, *, where: str, reason: str, ttl_s: int)
         return [unit.unit_id for unit in found]
 
 
-def release_units(hub: Hub, caller: Caller, *, where: str) -> list[str]:
-    """End the holds of every unit that matches, and apply the newest head of those that are due; return all ids."""
+def release_units(hub: Hub, caller: Caller, selection: Listing) -> list[str]:
+    """End the holds of every unit of the selection and apply the heads that are due; return all ids."""
     with hub.write() as tx:
-        found = choose(tx, hub, caller, UNIT, where)
+        found = choose_units(tx, hub, caller, selection)
         for unit in found:
             require_space(tx, caller, unit.space_id, "apply")
             if holds.release(tx, unit.unit_id, kind=holds.OPERATOR):
@@ -253,13 +247,3 @@ def _gated(unit: Unit, number: int, gates: list[str]) -> Gated:
     known = [_OPENERS[gate].format(slug=unit.slug) for gate in gates if gate in _OPENERS]
     message = f"unit {unit.slug} is not applied: revision {number} is refused by {', '.join(gates)}"
     return Gated(message, gates=gates, hint="; ".join(known))
-
-
-def _element(error: ConfigHubError, unit: Unit) -> ResponseError:
-    return ResponseError(
-        message=str(error),
-        status=404 if isinstance(error, NotFound) else 403 if isinstance(error, Forbidden) else 400,
-        type=type(error).__name__,
-        details=error.details,
-        error_metadata=ErrorMetadata(entity_type="Unit", entity_id=unit.unit_id or ""),
-    )

@@ -7,18 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from confighub.errors import NotFound
 from confighub.hub.caller import Caller
-from confighub.hub.domain import lifecycle
 from confighub.hub.domain.slugs import slugify
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import BRIDGE_WORKER, TARGET
 from confighub.hub.store.entities import bridge_workers, targets
 from confighub.hub.store.rows import columns, own_id, record
-from confighub.hub.store.work_queue import bridge_worker_statuses, queued_operations
-from confighub.hub.store.work_queue import holds as all_holds
+from confighub.hub.store.work_queue import bridge_worker_statuses
 from confighub.hub.usecases import deliveries, entities, holds, people, queue, work
 from confighub.records.functions import FunctionSignature
 from confighub.records.work import AvailableTarget, BridgeWorker, BridgeWorkerStatus, ConfigType, Target, WorkerInfo
@@ -118,27 +116,20 @@ def sweep(hub: Hub) -> None:
         deliveries.expire_leases(tx, hub)
         for unit_id in holds.expire(tx, hub):
             _apply_after_hold(tx, hub, unit_id)
-        c = bridge_workers.c
-        silent_since = hub.now() - timedelta(seconds=SILENCE * hub.settings.heartbeat_s)
-        silent = c.condition == "Ready", c.last_seen_at < silent_since
-        tx.execute(update(bridge_workers).where(*silent).values(condition="Unresponsive"))
+        tx.execute(update(bridge_workers).where(*_fell_silent(hub)).values(condition="Unresponsive"))
 
 
 def is_sweep_due(hub: Hub) -> bool:
-    """Whether there is anything that ``sweep`` would do, asked without the writer."""
-    c, now = queued_operations.c, hub.now()
-    silent_since = now - timedelta(seconds=SILENCE * hub.settings.heartbeat_s)
+    """Whether ``sweep`` would change anything, asked without the writer."""
     with hub.read() as tx:
-        for query in (
-            select(c.cursor_id).where(c.status.in_(lifecycle.IN_FLIGHT)),
-            select(all_holds.c.unit_id).where(all_holds.c.expires_at <= now),
-            select(bridge_workers.c.cursor_id).where(
-                bridge_workers.c.condition == "Ready", bridge_workers.c.last_seen_at < silent_since
-            ),
-        ):
-            if tx.execute(query.limit(1)).first() is not None:
-                return True
-    return False
+        if deliveries.is_expiry_due(tx, hub) or holds.is_expiry_due(tx, hub):
+            return True
+        return tx.execute(select(bridge_workers.c.cursor_id).where(*_fell_silent(hub)).limit(1)).first() is not None
+
+
+def _fell_silent(hub: Hub) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    since = hub.now() - timedelta(seconds=SILENCE * hub.settings.heartbeat_s)
+    return bridge_workers.c.condition == "Ready", bridge_workers.c.last_seen_at < since
 
 
 def _apply_after_hold(tx: Connection, hub: Hub, unit_id: str) -> None:

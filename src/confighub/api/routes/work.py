@@ -1,0 +1,164 @@
+"""Work for clusters: apply, destroy, refresh and import; holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confighub.api.bulk import many
+from confighub.api.call import Call
+from confighub.api.listing import CHOOSE, FILTER, WHERE, listing
+from confighub.api.routes.units import DRY_RUN, REVISION
+from confighub.api.routing import Parameter, Route
+from confighub.errors import BadRequest
+from confighub.hub.usecases import work
+from confighub.hub.usecases.listing import Listing
+from confighub.records.base import Record
+from confighub.records.extended import UnitActionResponse
+from confighub.records.work import ImportRequest, QueuedOperation
+
+
+class HoldRequest(Record):
+    """Why units are held, and for how long at most; 0 is for ever."""
+
+    reason: str = ""
+    ttl_seconds: int = 0
+
+
+class HeldUnit(Record):
+    """A unit that was held or released."""
+
+    unit_id: str
+
+
+def apply_unit(call: Call) -> Any:
+    """Queue the head, or the revision named."""
+    space_id, unit_id = call.id("space_id"), call.id("unit_id")
+    return work.apply_unit(call.hub, call.caller, space_id=space_id, unit_id=unit_id, revision=call.text("revision"))
+
+
+def destroy_unit(call: Call) -> Any:
+    """Queue the removal from the target."""
+    return work.destroy_unit(call.hub, call.caller, space_id=call.id("space_id"), unit_id=call.id("unit_id"))
+
+
+def refresh_unit(call: Call) -> Any:
+    """Queue a comparison with the target."""
+    return work.refresh_unit(call.hub, call.caller, space_id=call.id("space_id"), unit_id=call.id("unit_id"))
+
+
+def import_unit(call: Call) -> Any:
+    """Queue the reading of objects from the target."""
+    request = call.record(ImportRequest)
+    space_id, unit_id = call.id("space_id"), call.id("unit_id")
+    return work.import_unit(call.hub, call.caller, request, space_id=space_id, unit_id=unit_id)
+
+
+def apply_units(call: Call) -> Any:
+    """Queue the head of every unit that matches."""
+    return many(work.apply_units(call.hub, call.caller, chosen(call), is_dry_run=call.flag("dry_run")))
+
+
+def hold_units(call: Call) -> Any:
+    """Keep every unit that matches from applying by itself."""
+    request = call.record(HoldRequest)
+    if request.ttl_seconds < 0:
+        raise BadRequest("TTLSeconds is not below zero")
+    reason, ttl_s = request.reason, request.ttl_seconds
+    found = work.hold_units(call.hub, call.caller, chosen(call), reason=reason, ttl_s=ttl_s)
+    return [HeldUnit(unit_id=unit_id) for unit_id in found]
+
+
+def release_units(call: Call) -> Any:
+    """End the holds of every unit that matches."""
+    found = work.release_units(call.hub, call.caller, chosen(call))
+    return [HeldUnit(unit_id=unit_id) for unit_id in found]
+
+
+def chosen(call: Call) -> Listing:
+    """Return which units the request means; it must say so by ``where`` or a filter.
+
+    Raises: BadRequest when it does not.
+    """
+    if not call.text("filter"):
+        call.required("where")
+    return listing(call)
+
+
+_ONE = "/space/{space_id}/unit/{unit_id}"
+_TAG = "work"
+_WHERE = (Parameter("where", WHERE.description, is_required=True), FILTER)
+
+ROUTES = (
+    Route(
+        "POST",
+        f"{_ONE}/apply",
+        "ApplyUnit",
+        apply_unit,
+        "Queue a revision for the unit's target",
+        QueuedOperation,
+        query=(REVISION,),
+        tag=_TAG,
+    ),
+    Route(
+        "POST",
+        f"{_ONE}/destroy",
+        "DestroyUnit",
+        destroy_unit,
+        "Queue the removal from the target",
+        QueuedOperation,
+        tag=_TAG,
+    ),
+    Route(
+        "POST",
+        f"{_ONE}/refresh",
+        "RefreshUnit",
+        refresh_unit,
+        "Queue a comparison with the target",
+        QueuedOperation,
+        tag=_TAG,
+    ),
+    Route(
+        "POST",
+        f"{_ONE}/import",
+        "ImportUnit",
+        import_unit,
+        "Queue the reading of objects from the target",
+        QueuedOperation,
+        ImportRequest,
+        tag=_TAG,
+    ),
+    Route(
+        "POST",
+        "/unit/apply",
+        "BulkApplyUnits",
+        apply_units,
+        "Queue the head of every unit that matches",
+        list[UnitActionResponse],
+        query=(*_WHERE, *CHOOSE[1:], DRY_RUN),
+        tag=_TAG,
+        is_bulk=True,
+    ),
+    Route(
+        "POST",
+        "/unit/hold",
+        "HoldUnits",
+        hold_units,
+        "Keep every unit that matches from applying by itself",
+        list[HeldUnit],
+        HoldRequest,
+        query=_WHERE,
+        tag=_TAG,
+        is_ours=True,
+    ),
+    Route(
+        "POST",
+        "/unit/release",
+        "ReleaseUnits",
+        release_units,
+        "End the holds of every unit that matches",
+        list[HeldUnit],
+        query=_WHERE,
+        tag=_TAG,
+        is_ours=True,
+    ),
+)

@@ -1,0 +1,25 @@
+"""The one route table: every operation of the API, in the order of the document."""
+
+from __future__ import annotations
+
+from confighub.api import auth, bulk, crud
+from confighub.api.routes import about, functions, history, people, spaces, units, work, workers
+from confighub.api.routing import Route
+
+PUBLIC: tuple[Route, ...] = (
+    *about.ROUTES,
+    *auth.ROUTES,
+    *people.ROUTES,
+    *spaces.ROUTES,
+    *units.ROUTES,
+    *history.ROUTES,
+    *work.ROUTES,
+    *functions.ROUTES,
+    *crud.routes(),
+    *bulk.routes(),
+    *workers.ROUTES,
+)
+"""What the OpenAPI document describes."""
+
+ROUTES: tuple[Route, ...] = (*PUBLIC, *about.PAGES)
+"""Everything that is served."""
