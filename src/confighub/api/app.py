@@ -61,24 +61,30 @@ class Api:
         self.router = Router(routes)
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="usecase")
         self.streams = Streams(hub, self.threads)
-        self.active = 0
+        self._active = 0
+        self._idle = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         if scope["type"] != "http":
             return
         request_id = secrets.token_hex(8)
-        self.active += 1
+        self._active += 1
+        self._idle.clear()
         try:
             await self._serve(scope, receive, send, request_id)
         except ClientGone:
             pass
         finally:
-            self.active -= 1
+            self._active -= 1
+            if not self._active:
+                self._idle.set()
 
     async def stop(self) -> None:
-        """End the streams and wait until their workers are marked as gone."""
+        """End the streams and wait for the requests under way."""
         await self.streams.stop()
+        while self._active:
+            await self._idle.wait()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         method, path = scope["method"], scope["path"]

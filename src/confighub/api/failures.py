@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from confighub.api.routing import MethodNotAllowed
 from confighub.errors import (
+    BadQuery,
     BadRequest,
     ConfigHubError,
     Conflict,
@@ -17,7 +18,6 @@ from confighub.errors import (
     RetryLater,
     Unauthenticated,
 )
-from confighub.records.answers import ErrorMetadata, ResponseError
 from confighub.records.base import Record
 
 _STATUS: tuple[tuple[type[ConfigHubError], int], ...] = (
@@ -51,20 +51,11 @@ def status_of(error: ConfigHubError, method: str) -> int:
 def failure(error: ConfigHubError, status: int) -> Failure:
     """Return the body for the error; the hint is part of the message, as the public client shows nothing else."""
     gates = error.gates if isinstance(error, Gated) else []
-    return Failure(code=str(status), message=str(error), details=error.details if not gates else [], gates=gates)
+    return Failure(code=str(status), message=_told(error), details=error.details if not gates else [], gates=gates)
 
 
-def element(error: ConfigHubError, *, entity_type: str = "", entity_id: str = "") -> ResponseError:
-    """Return the error as one element of a bulk answer."""
-    return ResponseError(
-        message=str(error),
-        status=status_of(error, "POST"),
-        type=type(error).__name__,
-        error_category=_category(error),
-        details=error.details,
-        error_metadata=ErrorMetadata(entity_type=entity_type, entity_id=entity_id) if entity_type else None,
-    )
-
-
-def _category(error: ConfigHubError) -> str:
-    return next((kind.__name__ for kind, _ in _STATUS if isinstance(error, kind)), "Internal")
+def _told(error: ConfigHubError) -> str:
+    """Return message and hint in one line; the text of an expression stays last, so that a client can draw it."""
+    if isinstance(error, BadQuery) and error.hint:
+        return f"{error.reason} ({error.hint}) at column {error.position + 1}: {error.text}"
+    return str(error)

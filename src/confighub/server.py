@@ -1,0 +1,241 @@
+"""The ``confighub`` program: serves a hub, manages its users and tokens, runs the laptop runtime.
+
+The one place where settings, store, hub, API and console are put together. Everything
+heavy is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from confighub.errors import BadRequest, ConfigHubError
+from confighub.settings import LOOPBACK, HubSettings
+
+if TYPE_CHECKING:
+    from confighub.hub.hub import Hub
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_PORT = 9090
+
+
+def run() -> NoReturn:
+    """Run the command line that this process was started with; failures are one line on stderr."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(args: list[str]) -> int:
+    """Run one command line and return its exit status."""
+    try:
+        confighub.main(args, prog_name="confighub", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.exceptions.NoArgsIsHelpError as shown:
+        click.echo(shown.format_message())
+        return 0
+    except click.ClickException as wrong:
+        return _failed(wrong.format_message())
+    except ConfigHubError as error:
+        return _failed(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except OSError as error:
+        return _failed(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    return 0
+
+
+def _failed(line: str) -> int:
+    click.echo(f"confighub: {line}", err=True)
+    return 1
+
+
+def _store_options(command: F) -> F:
+    """Add the options that say which store; the command gets the settings first."""
+
+    @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of the hub's data and keys.")
+    @click.option(
+        "--database", default="", help="SQLAlchemy URL of a PostgreSQL database, instead of the folder's own."
+    )
+    @wraps(command)
+    def with_settings(data: Path | None, database: str, **more: Any) -> Any:
+        folder = (data or Path.home() / ".local" / "share" / "confighub").resolve()
+        return command(HubSettings(data_dir=folder, database_url=database), **more)
+
+    return with_settings  # type: ignore[return-value]
+
+
+@click.group()
+def confighub() -> None:
+    """Serve a configuration hub and manage who may use it."""
+
+
+@confighub.command()
+@click.option("--host", default=LOOPBACK, show_default=True, help="Address to listen on.")
+@click.option("--port", default=DEFAULT_PORT, show_default=True, help="Port to listen on; 0 takes a free one.")
+@_store_options
+def serve(settings: HubSettings, host: str, port: int) -> None:
+    """Serve the hub until SIGTERM or Ctrl-C.
+
+    Example: confighub serve --port 9090 --data ./hub
+    """
+    from confighub.serving import serve as run_server
+
+    run_server(settings, host=host, port=port)
+
+
+@confighub.command("version")
+def show_version() -> None:
+    """Print the version."""
+    from importlib.metadata import version
+
+    click.echo(f"confighub {version('traderx-confighub')}")
+
+
+@confighub.group()
+def user() -> None:
+    """Manage the users of a hub, also while it serves."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--password-stdin", "has_password", is_flag=True, help="Read the password from standard input.")
+@click.option("--role", default="admin", show_default=True, help="admin, developer, sre, viewer or member.")
+@click.option("--display-name", default="", help="The name to show.")
+@_store_options
+def add_user(settings: HubSettings, name: str, has_password: bool, role: str, display_name: str) -> None:
+    """Add a user, or set the password of one that is there.
+
+    Example: echo secret | confighub user add alice --password-stdin --data ./hub
+    """
+    password = _password(has_password)
+    with _open(settings) as hub:
+        from confighub.hub.usecases import people
+
+        if _has_user(hub, name):
+            people.set_password(hub, name, password)
+            click.echo(f"user {name} is there; the password is set")
+        else:
+            people.add_user(hub, name, password, role=role, display_name=display_name)
+            click.echo(f"user {name} added as {role}")
+
+
+@user.command("list")
+@_store_options
+def list_users(settings: HubSettings) -> None:
+    """List the users."""
+    with _open(settings) as hub:
+        from confighub.hub.usecases import organizations, people
+
+        for one in organizations.list_users(hub, people.system(people.found(hub))):
+            click.echo(f"{one.username}\t{one.display_name}\t{one.user_id}")
+
+
+@confighub.group()
+def token() -> None:
+    """Manage bearer tokens, also while the hub serves."""
+
+
+@token.command("create")
+@click.argument("user_name")
+@click.option("--name", default="", help="What the token is for.")
+@click.option("--days", default=0, help="Valid for so many days; 0 is for ever.")
+@_store_options
+def create_token(settings: HubSettings, user_name: str, name: str, days: int) -> None:
+    """Print a new token of a user; it is shown this once.
+
+    Example: confighub token create alice --data ./hub
+    """
+    from datetime import timedelta
+
+    with _open(settings) as hub:
+        from confighub.hub.usecases import people
+
+        lifetime = timedelta(days=days) if days else None
+        click.echo(people.create_token(hub, user_name, name=name, lifetime=lifetime))
+
+
+@token.command("list")
+@_store_options
+def list_tokens(settings: HubSettings) -> None:
+    """List the tokens of users, without the tokens themselves."""
+    with _open(settings) as hub:
+        from confighub.hub.usecases.tokens import list_tokens as found
+
+        for one in found(hub):
+            state = "revoked" if one.revoked_at else f"expires {one.expires_at:%Y-%m-%d}" if one.expires_at else "valid"
+            click.echo(f"{one.token_id}\t{one.username}\t{one.name}\t{state}")
+
+
+@token.command("revoke")
+@click.argument("token_id")
+@_store_options
+def revoke_token(settings: HubSettings, token_id: str) -> None:
+    """Make a token worthless."""
+    with _open(settings) as hub:
+        from confighub.hub.usecases.tokens import revoke_token as revoke
+
+        revoke(hub, token_id)
+        click.echo("token revoked")
+
+
+@confighub.command("runtime")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), required=True, help="The project's folder.")
+def run_runtime(data: Path) -> None:
+    """Run the laptop runtime in the foreground: the units' processes end with it and come back with it."""
+    from confighub.runtime.main import serve as serve_runtime
+
+    serve_runtime(data)
+
+
+@confighub.command("logs")
+@click.argument("environment")
+@click.argument("name")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), required=True, help="The runtime's folder.")
+@click.option("--follow", "-f", is_flag=True, help="Go on printing what comes.")
+@click.option("--lines", "-n", default=100, show_default=True, help="Begin with so many lines.")
+def show_logs(environment: str, name: str, data: Path, follow: bool, lines: int) -> None:
+    """Print what a workload of the laptop runtime said.
+
+    Example: confighub logs dev trade-service --data .traderx/runtime --follow
+    """
+    from confighub.runtime.main import logs
+
+    logs(data, environment, name, follow=follow, lines=lines)
+
+
+def _password(is_piped: bool) -> str:
+    if is_piped:
+        password = sys.stdin.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    else:
+        raise BadRequest("no password is given", hint="pipe it in with --password-stdin")
+    if not password:
+        raise BadRequest("the password is empty")
+    return password
+
+
+def _open(settings: HubSettings) -> Any:
+    """Open the hub's store, to be closed by a ``with`` block."""
+    from contextlib import closing
+
+    from confighub.hub.hub import Hub
+
+    return closing(Hub(settings))
+
+
+def _has_user(hub: Hub, name: str) -> bool:
+    from confighub.hub.usecases import organizations, people
+
+    system = people.system(people.found(hub))
+    return any(one.username == name for one in organizations.list_users(hub, system))
+
+
+if __name__ == "__main__":
+    run()
