@@ -1,0 +1,42 @@
+"""``cub completion``: the script that makes a shell complete commands, flags and slugs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
+
+from confighub.cli.command import Command, Group, command, flag
+from confighub.errors import BadRequest
+
+if TYPE_CHECKING:
+    from confighub.cli.call import Call
+
+_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+
+
+def _script(shell: str, how: str) -> Command:
+    @command(flag("no-descriptions", "Offer names without their help."), example=how)
+    def body(call: Call) -> None:
+        root = call.ctx.find_root().command
+        call.out.write(_SHELLS[shell](root, {}, "cub", "_CUB_COMPLETE").source())
+
+    body.help = f"Print the completion script for {shell}."
+    return body
+
+
+@command(flag("no-descriptions", "Offer names without their help."), example="cub completion powershell")
+def powershell(_: Call) -> None:
+    """Say that there is no completion for PowerShell."""
+    raise BadRequest("there is no completion for PowerShell", hint="bash, zsh and fish have one")
+
+
+GROUP = Group(
+    "Shell completion of commands, flags and slugs.",
+    {
+        "bash": _script("bash", 'eval "$(cub completion bash)"'),
+        "zsh": _script("zsh", 'eval "$(cub completion zsh)"'),
+        "fish": _script("fish", "cub completion fish | source"),
+        "powershell": powershell,
+    },
+)

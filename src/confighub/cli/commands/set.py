@@ -1,0 +1,160 @@
+"""``cub set``: groups of units, by an expression and by pinning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confighub.cli.command import Group, argument, command, flag, option, space_option
+from confighub.cli.output import pairs
+from confighub.cli.selecting import FILTER, UNITS, WHERE, chosen_units
+from confighub.cli.verbs import (
+    DATA_OUTPUT,
+    SELECT,
+    Column,
+    Kind,
+    common_details,
+    create_command,
+    delete_command,
+    list_command,
+    report_many,
+    update_command,
+)
+from confighub.client.collection import SET, UNIT, Records, any_of, conjoined, quoted
+from confighub.errors import BadRequest, NotFound
+
+if TYPE_CHECKING:
+    from confighub.cli.call import Call
+    from confighub.client.transport import Wire
+
+KIND = Kind(
+    SET,
+    lambda hub: hub.sets,
+    columns=(Column("NAME", "Set.Slug"), Column("SPACE", "Space.Slug")),
+    select="OrganizationID,SetID,Slug,Space.Slug,SpaceID",
+    query={"include": "SpaceID"},
+)
+UNIT_KIND = Kind(UNIT, lambda hub: hub.units, columns=(), select="")
+
+
+def fill(call: Call, record: Wire) -> None:
+    """Put the expression of the members into the record."""
+    if call.text("where"):
+        record["Where"] = call.text("where")
+
+
+def members_of(call: Call, found: Wire) -> Records:
+    """Return the extended units of a set, pinned or matching, in the set's project or ``--space``."""
+    record = found["Set"]
+    home = call.hub.space(str(record["SpaceID"]))
+    project = (home.get("Labels") or {}).get("project")
+    scope = f"Space.Labels.project = {quoted(project)}" if project else f"SpaceID = {quoted(record['SpaceID'])}"
+    if call.text("space") and call.scope.space_id and call.scope.space_id != record["SpaceID"]:
+        scope = call.scope.term
+    terms = [f"SetID = {quoted(record['SetID'])}"] + ([record["Where"]] if record.get("Where") else [])
+    asked = {"include": "SpaceID", "select": "Slug,SpaceID,UnitID,Labels"}
+    by_id = {
+        one["Unit"]["UnitID"]: one
+        for term in terms
+        for one in call.hub.units.list(where=conjoined(term, scope), **asked)
+    }
+    return sorted(by_id.values(), key=lambda one: ((one.get("Space") or {}).get("Slug", ""), one["Unit"]["Slug"]))
+
+
+@command(
+    argument("name", complete="sets"), space_option(), SELECT, DATA_OUTPUT, example="cub set get critical-services"
+)
+def get(call: Call) -> None:
+    """Show a set and its members.
+
+    The set is looked for in the space, then in the filters space of its project. With --space
+    the members in that space are shown, else those of the whole project.
+    """
+    found = call.hub.set(call.arg("name"), space=call.space_id)
+    units = members_of(call, found)
+    names = [f"{(one.get('Space') or {}).get('Slug', '')}/{one['Unit']['Slug']}" for one in units]
+    value = {**found, "Units": [one["Unit"] for one in units]}
+    shown = {**found["Set"], "Units": value["Units"]} if call.out.is_flat else value
+    rows = [(one.title, one.cell(found)) for one in (*common_details(SET), Column("Where", "Set.Where"))]
+    rows += [("Members" if not position else "", name) for position, name in enumerate(names)]
+    call.out.show(shown, lambda: pairs(rows))
+
+
+@command(
+    argument("name", complete="sets"),
+    space_option(),
+    UNITS,
+    WHERE,
+    FILTER,
+    DATA_OUTPUT,
+    example="cub set add-units critical-services --filter \"Labels.service IN ('trade-service', 'position-service')\"",
+)
+def add_units(call: Call) -> None:
+    """Add units to a set: an expression makes membership dynamic, --unit pins single units.
+
+    A set has one expression. When it has another already, the units that match now are pinned.
+    """
+    found = call.hub.set(call.arg("name"), space=call.space_id)
+    record = found["Set"]
+    expression = conjoined(call.text("where"), _filter_of(call))
+    if not expression and not call.many("unit"):
+        raise BadRequest("which units?", hint="--filter EXPRESSION, --where EXPRESSION or --unit a,b")
+    if not call.many("unit") and record.get("Where") in ("", None, expression):
+        changed = call.hub.sets.update(
+            record["SetID"], {**record, "Where": expression}, space_id=str(record["SpaceID"])
+        )
+        members = members_of(call, {"Set": {**record, **changed}})
+        sentence = f"Set {record['Slug']} holds the units where {expression}: {len(members)} now"
+        call.out.show(changed, lambda: sentence)
+        return
+    selection = chosen_units(call)
+    matching = [one["Unit"]["UnitID"] for one in call.hub.units.list(include="", select="Slug", **selection.query)]
+    if not matching:
+        raise NotFound(f"no unit matches: {selection.where}")
+    done = call.hub.units.patch_all({"SetID": record["SetID"]}, where=any_of("UnitID", matching))
+    report_many(call, UNIT_KIND, "update", done)
+
+
+@command(
+    argument("name", complete="sets"),
+    space_option(),
+    UNITS,
+    WHERE,
+    FILTER,
+    DATA_OUTPUT,
+    flag("all", "Unpin every unit."),
+    example="cub set remove-units critical-services --unit position-service-deployment",
+)
+def remove_units(call: Call) -> None:
+    """Unpin units from a set; what its expression selects stays."""
+    record = call.hub.set(call.arg("name"), space=call.space_id)["Set"]
+    pinned = f"SetID = {quoted(record['SetID'])}"
+    if not call.yes("all") and not (call.many("unit") or call.text("where") or call.text("filter")):
+        raise BadRequest("which units?", hint="--unit a,b, --where EXPRESSION or --all")
+    where = pinned if call.yes("all") else chosen_units(call).narrowed(pinned).where
+    done = call.hub.units.patch_all({"SetID": None}, where=where)
+    report_many(call, UNIT_KIND, "update", done)
+
+
+def _filter_of(call: Call) -> str:
+    return call.hub.filter(call.text("filter"), space=call.space_id).where if call.text("filter") else ""
+
+
+_WHERE = option("where", "The expression that selects the members.", metavar="EXPRESSION")
+
+GROUP = Group(
+    "Sets: groups of units, by an expression and by pinning.",
+    {
+        "list": list_command(KIND, example="cub set list --space my-traderx-filters"),
+        "get": get,
+        "create": create_command(
+            KIND, _WHERE, fill=fill, bulk=False, example="cub set create critical-services --label tier=critical"
+        ),
+        "update": update_command(
+            KIND, _WHERE, fill=fill, bulk=False, example="cub set update critical-services --label monitor=true"
+        ),
+        "delete": delete_command(KIND, bulk=False, example="cub set delete critical-services"),
+        "add-units": add_units,
+        "remove-units": remove_units,
+    },
+    options=[space_option()],
+)

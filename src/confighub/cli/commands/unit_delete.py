@@ -1,0 +1,34 @@
+"""``cub unit delete``: units go, their history stays in the hub."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confighub.cli.command import argument, command, flag, space_option
+from confighub.cli.commands.unit_create import KIND
+from confighub.cli.selecting import MANY_UNITS, chosen_units, the_unit, wants_many
+from confighub.cli.verbs import report_many
+from confighub.errors import BadRequest
+
+if TYPE_CHECKING:
+    from confighub.cli.call import Call
+
+
+@command(
+    argument("unit", required=False, complete="units"),
+    space_option(),
+    *MANY_UNITS,
+    flag("quiet", "Print no sentence.", short="q"),
+    flag("yes", "Accepted; the selection is the confirmation.", hidden=True),
+    example="cub unit delete web --space my-dev",
+)
+def delete(call: Call) -> None:
+    """Delete a unit, or every unit selected. What runs goes on: destroy first."""
+    if call.arg("unit"):
+        unit = the_unit(call, call.arg("unit"))["Unit"]
+        call.hub.units.delete(unit["UnitID"], space_id=unit["SpaceID"])
+        call.out.say(f"Successfully deleted unit {unit['Slug']} ({unit['UnitID']})")
+        return
+    if not wants_many(call):
+        raise BadRequest("which units?", hint="name one, or give --unit, --where or --filter")
+    report_many(call, KIND, "delete", call.hub.units.delete_all(where=chosen_units(call).where))

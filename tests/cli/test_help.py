@@ -1,0 +1,37 @@
+"""Every command explains itself."""
+
+import click
+import pytest
+
+from confighub.cli.command import Command
+from confighub.cli.main import ROOT, every_command
+
+COMMANDS = dict(every_command(ROOT, click.Context(ROOT, info_name="cub")))
+
+
+def test_there_are_commands_for_every_noun() -> None:
+    assert {"unit list", "unit apply", "unit revision list", "set add-units", "worker run"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("path", sorted(COMMANDS))
+def test_a_command_has_help_and_each_option_says_what_it_does(path: str) -> None:
+    found = COMMANDS[path]
+
+    assert found.help
+    assert all(one.help for one in found.params if isinstance(one, click.Option) and not one.hidden)
+
+
+@pytest.mark.parametrize("path", sorted(path for path, one in COMMANDS.items() if isinstance(one, Command)))
+def test_an_example_can_be_typed(path: str) -> None:
+    found = COMMANDS[path]
+    assert isinstance(found, Command)
+
+    typed = path.removeprefix("unit ") if path.startswith("unit revision") else path
+    assert any(f"cub {typed}" in line for line in found.example.splitlines())
+
+
+@pytest.mark.parametrize("path", sorted(path for path, one in COMMANDS.items() if isinstance(one, Command)))
+def test_no_two_parameters_share_a_name(path: str) -> None:
+    names = [one.name for one in COMMANDS[path].params]
+
+    assert len(names) == len(set(names))
