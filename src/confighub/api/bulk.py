@@ -11,7 +11,7 @@ from typing import Any
 
 from confighub.api.call import Answer, Call
 from confighub.api.crud import LINK, NOUNS, Noun
-from confighub.api.listing import CHOOSE, listing
+from confighub.api.listing import CHOOSE, SELECT, listing
 from confighub.api.routes.units import DATA_PATCH, DRY_RUN, RESTORE, UPGRADE, change_of
 from confighub.api.routing import MERGE_PATCH, Parameter, Route, list_of
 from confighub.hub import kinds
@@ -87,7 +87,7 @@ def _of(noun: Noun) -> Iterator[Route]:
         delete,
         f"Delete every {words} that matches",
         list[DeleteResponse],
-        query=CHOOSE,
+        query=(*CHOOSE, SELECT) if kind is kinds.BRIDGE_WORKER else CHOOSE,
         tag=tag,
         is_bulk=True,
     )

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from confighub.api.call import Call
-from confighub.api.listing import GET, LIST, listing, trimmed
+from confighub.api.listing import GET, LIST, SUMMARY, listing, trimmed
 from confighub.api.routing import MERGE_PATCH, Route, list_of
 from confighub.hub import kinds
 from confighub.hub.kinds import Kind
-from confighub.hub.usecases import entities
+from confighub.hub.usecases import entities, workers
 from confighub.records.answers import DeleteResponse
 
 
@@ -89,7 +89,10 @@ def _reading(noun: Noun) -> Iterator[Route]:
     def list_(call: Call) -> Any:
         asked = listing(call)
         space_id = call.id("space_id") if "space_id" in call.path else None
-        return trimmed(kind, entities.list_entities(call.hub, call.caller, kind, asked, space_id=space_id), asked)
+        found = entities.list_entities(call.hub, call.caller, kind, asked, space_id=space_id)
+        if kind is kinds.BRIDGE_WORKER and call.flag("summary"):
+            workers.count_targets(call.hub, found)
+        return trimmed(kind, found, asked)
 
     def get(call: Call) -> Any:
         asked = listing(call)
@@ -107,7 +110,7 @@ def _reading(noun: Noun) -> Iterator[Route]:
         list_,
         f"{summary} of all spaces",
         list_of(extended),
-        query=LIST,
+        query=(*LIST, SUMMARY) if kind is kinds.BRIDGE_WORKER else LIST,
         tag=tag,
         is_ours=not noun.has_bulk,
     )

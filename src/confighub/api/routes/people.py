@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from confighub.api.call import Call
-from confighub.api.listing import AFTER, CONTAINS, LIMIT, SELECT, WHERE, listing, trimmed
+from confighub.api.listing import AFTER, CONTAINS, GET, LIMIT, WHERE, listing, trimmed
 from confighub.api.routing import Parameter, Route
 from confighub.hub.kinds import ORGANIZATION
 from confighub.hub.usecases import audit, organizations
@@ -37,7 +37,9 @@ def list_organizations(call: Call) -> Any:
 
 def get_organization(call: Call) -> Any:
     """Return one organization, by its id or its external one."""
-    return organizations.get_organization(call.hub, call.caller, call.path["organization_id"])
+    asked = listing(call)
+    found = organizations.get_organization(call.hub, call.caller, call.path["organization_id"])
+    return trimmed(ORGANIZATION, found, asked)
 
 
 def create_organization(call: Call) -> Any:
@@ -108,7 +110,7 @@ ROUTES = (
         list_organizations,
         "List the caller's organizations",
         list[Organization],
-        query=(*_FIND, SELECT),
+        query=(*_FIND, *GET),
         tag=_TAG,
     ),
     Route(
@@ -121,7 +123,9 @@ ROUTES = (
         Organization,
         tag=_TAG,
     ),
-    Route("GET", _ONE, "GetOrganization", get_organization, "Return an organization", Organization, tag=_TAG),
+    Route(
+        "GET", _ONE, "GetOrganization", get_organization, "Return an organization", Organization, query=GET, tag=_TAG
+    ),
     Route(
         "PUT",
         _ONE,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from confighub.errors import NotFound
 from confighub.hub.caller import Caller
@@ -18,6 +18,7 @@ from confighub.hub.store.entities import bridge_workers, targets
 from confighub.hub.store.rows import columns, own_id, record
 from confighub.hub.store.work_queue import bridge_worker_statuses
 from confighub.hub.usecases import deliveries, entities, holds, people, queue, work
+from confighub.records.extended import ExtendedBridgeWorker
 from confighub.records.functions import FunctionSignature
 from confighub.records.work import AvailableTarget, BridgeWorker, BridgeWorkerStatus, ConfigType, Target, WorkerInfo
 
@@ -97,6 +98,17 @@ def list_functions(hub: Hub, caller: Caller, *, space_id: str, worker_id: str) -
     info = worker.provided_info
     offered = info.function_worker_info if info else None
     return (offered.supported_functions if offered else None) or {}
+
+
+def count_targets(hub: Hub, found: list[ExtendedBridgeWorker]) -> None:
+    """Set in place how many targets each worker has."""
+    c = targets.c
+    counted = select(c.bridge_worker_id, func.count()).where(c.deleted_at.is_(None)).group_by(c.bridge_worker_id)
+    with hub.read() as tx:
+        numbers: dict[str, int] = {worker_id: number for worker_id, number in tx.execute(counted)}
+    for one in found:
+        if one.bridge_worker is not None:
+            one.target_count = numbers.get(one.bridge_worker.bridge_worker_id or "", 0)
 
 
 def recover(hub: Hub) -> None:

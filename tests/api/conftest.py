@@ -1,0 +1,56 @@
+"""One server process for the tests that leave it as it is, and fresh ones for those that kill it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.running import HubProcess, fresh_store
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def store_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one user, to copy."""
+    folder = tmp_path_factory.mktemp("template") / "hub"
+    fresh_store(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_hub(store_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    """A running hub that tests share; each works in spaces of its own."""
+    hub = HubProcess.on(store_template, tmp_path_factory.mktemp("shared") / "hub", _port())
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def hub_process(store_template: Path, tmp_path: Path) -> Iterator[HubProcess]:
+    """A running hub for one test."""
+    hub = HubProcess.on(store_template, tmp_path / "hub", _port())
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def new_space(shared_hub: HubProcess) -> Callable[..., tuple[str, str]]:
+    """Make a space in the shared hub; return its id and slug."""
+
+    def make(**labels: str) -> tuple[str, str]:
+        slug = f"space-{next(_NUMBERS)}"
+        return shared_hub.space(slug, **labels), slug
+
+    return make
+
+
+def _port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
