@@ -21,7 +21,7 @@ _TERM = re.compile(
     [ \t]*""",
     re.VERBOSE,
 )
-_AND = re.compile(r"AND(?=[ \t])")
+_AND = re.compile(r"AND(?![A-Za-z])")
 _OPTION = "import."
 
 

@@ -105,7 +105,7 @@ def count_targets(hub: Hub, found: list[ExtendedBridgeWorker]) -> None:
     c = targets.c
     counted = select(c.bridge_worker_id, func.count()).where(c.deleted_at.is_(None)).group_by(c.bridge_worker_id)
     with hub.read() as tx:
-        numbers: dict[str, int] = {worker_id: number for worker_id, number in tx.execute(counted)}
+        numbers = {row.bridge_worker_id: row[1] for row in tx.execute(counted)}
     for one in found:
         if one.bridge_worker is not None:
             one.target_count = numbers.get(one.bridge_worker.bridge_worker_id or "", 0)
