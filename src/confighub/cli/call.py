@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from confighub.cli.output import Output
-from confighub.errors import BadRequest
+from confighub.errors import BadRequest, Unauthenticated
 from confighub.settings import ClientSettings
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Call:
     def scope(self) -> Scope:
         """The space named by ``--space``, else the context's; ``*`` is the whole organization.
 
-        Raises: BadRequest when there is neither; NotFound.
+        Raises: Unauthenticated or BadRequest when there is neither; NotFound.
         """
         named = self.text("space")
         if named == "*":
@@ -121,6 +121,8 @@ class Call:
             return Scope(context.space_id, context.space)
         if context.space:
             return Scope(self.hub.space_id(context.space), context.space)
+        if not self.home.session().authorization:
+            raise Unauthenticated("nobody is logged in", hint="cub auth test-login NAME")
         raise BadRequest("no space is named", hint="add --space SPACE, or once: cub context set --space SPACE")
 
     @property

@@ -12,7 +12,6 @@ but itself. Flags are spelled as the public client spells them: ``--wait=false``
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -90,6 +89,8 @@ class Group(click.Group):
         name = args[0]
         if name.startswith("-") or self.get_command(ctx, name) is not None:
             return super().resolve_command(ctx, args)
+        import difflib
+
         close = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
         hint = f" (did you mean {close[0]}?)" if close else f" (see: {ctx.command_path} --help)"
         raise click.UsageError(f'unknown command "{name}" for "{ctx.command_path}"{hint}')

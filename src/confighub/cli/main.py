@@ -5,7 +5,6 @@ Exit status: 0 done, 1 anything else, whatever the public client does with it.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import sys
@@ -147,6 +146,8 @@ def _told(error: ConfigHubError) -> list[str]:
 def _usage(wrong: click.ClickException) -> str:
     """Return a usage error in the words of the public client where it has some."""
     if isinstance(wrong, click.NoSuchOption):
+        import difflib
+
         near = difflib.get_close_matches(wrong.option_name, wrong.possibilities or (), n=1, cutoff=_NEAR)
         return f"unknown flag: {wrong.option_name}" + (f" (did you mean {near[0]}?)" if near else "")
     message = wrong.format_message()

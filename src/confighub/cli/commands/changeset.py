@@ -80,6 +80,7 @@ GROUP = Group(
             example="cub changeset update release-v1.0 --patch --description 'spring release'",
         ),
         "delete": delete_command(KIND, example="cub changeset delete release-v1.0"),
+        "apply": "changeset_apply:apply",
     },
     options=[space_option()],
 )

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
 from confighub.cli.command import argument, command, flag, option, space_option
 from confighub.cli.commands.unit_create import KIND
+from confighub.cli.operations import run_on
 from confighub.cli.output import note
 from confighub.cli.revisions import revision_number
 from confighub.cli.selecting import MANY_UNITS, the_unit, units_meant, wants_many
 from confighub.cli.verbs import DATA_OUTPUT, report_many
-from confighub.cli.waiting import WAITING, outcome_of
+from confighub.cli.waiting import WAITING
 from confighub.client.collection import any_of
-from confighub.errors import BadRequest, ConfigHubError
+from confighub.errors import BadRequest
 
 if TYPE_CHECKING:
     from confighub.cli.call import Call
     from confighub.client.transport import Wire
-
-Queue = Callable[["Wire"], "Wire"]
 
 
 @command(
@@ -53,7 +51,7 @@ def apply(call: Call) -> None:
         number = revision_number(unit, call.text("revision")) if call.text("revision") else 0
         return call.hub.units.apply(unit["UnitID"], space_id=unit["SpaceID"], revision=str(number or ""))
 
-    _act(call, "Apply", units, queue)
+    run_on(call, "Apply", units, queue)
 
 
 @command(
@@ -86,7 +84,7 @@ def destroy(call: Call) -> None:
     def queue(unit: Wire) -> Wire:
         return call.hub.units.destroy(unit["UnitID"], space_id=unit["SpaceID"])
 
-    _act(call, "Destroy", units, queue)
+    run_on(call, "Destroy", units, queue)
 
 
 @command(
@@ -103,7 +101,7 @@ def refresh(call: Call) -> None:
     def queue(unit: Wire) -> Wire:
         return call.hub.units.refresh(unit["UnitID"], space_id=unit["SpaceID"])
 
-    _act(call, "Refresh", _meant(call), queue)
+    run_on(call, "Refresh", _meant(call), queue)
 
 
 @command(
@@ -138,62 +136,6 @@ def _meant(call: Call) -> list[Wire]:
     if not wants_many(call):
         raise BadRequest("which units?", hint="name one, or give --unit, --where or --filter")
     return [one["Unit"] for one in units_meant(call, include="")]
-
-
-def _act(call: Call, action: str, units: list[Wire], queue: Queue) -> None:
-    """Queue the operation for each unit, wait for all, and say how each ended.
-
-    Raises: BadRequest when any failed, after all have ended.
-    """
-    if len(units) == 1:
-        _act_on_one(call, action, units[0], queue(units[0]))
-        return
-    queued, failures, events = [], [], []
-    for unit in units:
-        try:
-            queued.append((unit, queue(unit)))
-        except ConfigHubError as error:
-            failures.append(f"{unit['Slug']}: {error}")
-    for unit, operation in queued:
-        if not call.yes("wait"):
-            call.out.say(f"Queued {action.lower()} for unit {unit['Slug']} ({unit['UnitID']})")
-            events.append(operation)
-            continue
-        try:
-            event = outcome_of(call, operation, str(unit["Slug"]))
-        except ConfigHubError as error:
-            failures.append(f"{unit['Slug']}: {error}")
-            continue
-        events.append(event)
-        if event["Status"] == "Failed":
-            failures.append(f"{unit['Slug']}: {event.get('Message') or event.get('Result')}")
-        else:
-            call.out.say(_ended(action, unit, event))
-    if call.out.how not in ("text", "nothing"):
-        call.out.show(events, str)
-    for failure in failures:
-        note(f"  {failure}")
-    if failures:
-        raise BadRequest(f"{action} failed on {len(failures)} of {len(units)} units")
-
-
-def _act_on_one(call: Call, action: str, unit: Wire, operation: Wire) -> None:
-    if not call.yes("wait"):
-        call.out.show(operation, lambda: f"Queued {action.lower()} for unit {unit['Slug']} ({unit['UnitID']})")
-        return
-    event = outcome_of(call, operation, str(unit["Slug"]))
-    if event["Status"] == "Failed":
-        reason = event.get("Message") or event.get("Result")
-        raise BadRequest(f"{action} failed on unit {unit['Slug']}: {reason}")
-    call.out.show(event, lambda: _ended(action, unit, event))
-
-
-def _ended(action: str, unit: Wire, event: Wire) -> str:
-    name = f"unit {unit['Slug']} ({unit['UnitID']})"
-    if event["Status"] == "Canceled":
-        return f"Action {action} on {name} Canceled"
-    drift = {"RefreshAndDrifted": ": it drifted", "RefreshAndNoDrift": ": no drift"}.get(str(event.get("Result")), "")
-    return f"Successfully completed {action} on {name}{drift}"
 
 
 def _foretell(call: Call, units: list[Wire]) -> None:
