@@ -1,0 +1,211 @@
+"""Promotion: what one stage has newer, brought into the stage cloned from it, shown before it is done.
+
+Every unit is merged for itself: what was set downstream stays, and upstream's value for it is reported as
+*held*. The preview is computed with the same merge that the hub uses; the hub then does it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from base64 import b64decode
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from confighub.client.collection import any_of, conjoined, quoted
+from confighub.client.functions import call
+from confighub.client.hub import HubClient
+from confighub.client.transport import Wire
+from confighub.data.merge import Held, upgrade
+from confighub.errors import BadRequest, ConfigHubError, Conflict
+from confighub.operations.guard import Say
+from confighub.records.base import NIL_ID
+from confighub.records.mutations import ResourceMutation
+
+
+@dataclass(frozen=True)
+class Change:
+    """What promotion does to one unit: the new text as a diff, and upstream values that do not get in."""
+
+    unit_id: str
+    slug: str
+    upstream_revision: int
+    diff: tuple[str, ...]
+    held: tuple[Held, ...]
+    conflicts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """Everything that one promotion does. ``missing`` are upstream units that have no clone downstream."""
+
+    source: str
+    target: str
+    target_id: str
+    changes: tuple[Change, ...]
+    missing: tuple[str, ...]
+
+    def as_json(self) -> Wire:
+        """Return the promotion for programs."""
+        return {
+            "from": self.source,
+            "to": self.target,
+            "units": [
+                {
+                    "unit": change.slug,
+                    "upstreamRevision": change.upstream_revision,
+                    "diff": list(change.diff),
+                    "held": [{"path": held.path, "ours": held.ours, "theirs": held.theirs} for held in change.held],
+                }
+                for change in self.changes
+            ],
+            "missing": list(self.missing),
+        }
+
+
+def preview(hub: HubClient, *, source: str, target: str, lateral: bool = False) -> Promotion:
+    """Return what promoting from one space to another would do; nothing is changed.
+
+    Raises: BadRequest when the target's units do not come from the source (a stage would be skipped), unless
+    ``lateral``, which promotes those that do; Conflict when a unit cannot be merged.
+    """
+    source_id, target_id = hub.space_id(source), hub.space_id(target)
+    upstream = {one["Unit"]["UnitID"]: one["Unit"] for one in hub.units.list(space_id=source_id, include="")}
+    downstream = [one["Unit"] for one in hub.units.list(space_id=target_id, include="")]
+    clones = [unit for unit in downstream if unit.get("UpstreamUnitID") in upstream]
+    _refuse_skipping(hub, source, target, source_id, downstream, has_clones=bool(clones), lateral=lateral)
+    changes = []
+    for unit in sorted(clones, key=lambda unit: str(unit["Slug"])):
+        theirs = upstream[unit["UpstreamUnitID"]]
+        if int(unit.get("UpstreamRevisionNum") or 0) < int(theirs.get("HeadRevisionNum") or 0):
+            changes.append(_change(hub, source_id, unit, theirs))
+    stuck = [f"{change.slug}: {reason}" for change in changes for reason in change.conflicts]
+    if stuck:
+        raise Conflict(
+            f"{source} and {target} cannot be merged; nothing was changed",
+            hint="resolve it downstream with cub unit edit",
+            details=stuck,
+        )
+    cloned = {unit["UpstreamUnitID"] for unit in clones}
+    missing = sorted(str(unit["Slug"]) for key, unit in upstream.items() if key not in cloned)
+    return Promotion(source, target, target_id, tuple(changes), () if lateral else tuple(missing))
+
+
+def promote(hub: HubClient, promotion: Promotion) -> None:
+    """Carry out what the preview showed; raises ConfigHubError with the unit and reason when one is refused."""
+    if not promotion.changes:
+        return
+    ids = any_of("UnitID", [change.unit_id for change in promotion.changes])
+    answers = hub.units.patch_all(
+        {"LastChangeDescription": f"promoted from {promotion.source}"},
+        where=conjoined(ids, f"SpaceID = {quoted(promotion.target_id)}"),
+        upgrade="true",
+    )
+    refused = [answer["Error"] for answer in answers if answer.get("Error")]
+    if refused:
+        reasons = [str(error.get("Message")) for error in refused]
+        raise ConfigHubError(
+            f"{len(refused)} of {len(answers)} units were not promoted: {reasons[0]}", details=reasons[1:]
+        )
+
+
+def set_image(hub: HubClient, *, space: str, image: str, say: Say) -> None:
+    """Set the tag of one container (``web-gui=:v1.2.3``) in every unit of the space that has it.
+
+    Raises: BadRequest when the argument has another form, or no unit has such a container.
+    """
+    container, equals, reference = image.partition("=")
+    if not (container and equals and reference):
+        raise BadRequest(f"an image is given as container=:tag, not: {image}")
+    answers = hub.functions.invoke(
+        [call("set-image-reference", container, reference)],
+        space_id=hub.space_id(space),
+        change_desc=f"image of {container} is {reference}",
+        where="Labels.service IS NOT NULL",
+    )
+    changed = [answer for answer in answers if answer.get("Mutators")]
+    if not any(answer.get("Success") for answer in answers):
+        said = (answers[0].get("Error") or {}).get("Message") if answers else "the space has no units"
+        raise BadRequest(f"setting the image in {space} failed: {said}")
+    say(f"{space}: image of {container} set to {reference} in {len(changed)} units")
+
+
+def report(promotion: Promotion) -> list[str]:
+    """Return the lines that show a promotion: the diff of each unit, then what is held."""
+    lines = []
+    for change in promotion.changes:
+        lines.append(f"{change.slug} (upstream revision {change.upstream_revision}):")
+        lines += [f"  {line}" for line in change.diff] or ["  nothing to change in the text"]
+        lines += [
+            f"  held: {held.path} stays {_short(held.ours)}, {promotion.source} has {_short(held.theirs)}"
+            for held in change.held
+        ]
+    if not promotion.changes:
+        lines.append(f"{promotion.target} has everything that {promotion.source} has")
+    if promotion.missing:
+        lines.append(f"not in {promotion.target}: {', '.join(promotion.missing)}")
+    return lines
+
+
+def applies_by_itself(hub: HubClient, promotion: Promotion) -> bool:
+    """Tell whether the target's worker applies changes of live units without being asked."""
+    workers = hub.workers.list(space_id=promotion.target_id)
+    return any(one["BridgeWorker"].get("AutoApply") for one in workers)
+
+
+def _change(hub: HubClient, source_id: str, unit: Wire, theirs: Wire) -> Change:
+    since = int(unit.get("UpstreamRevisionNum") or 0)
+    base = hub.units.revision(theirs["UnitID"], since, space_id=source_id) if since else {}
+    own = msgspec.convert(unit.get("MutationSources") or [], list[ResourceMutation])
+    ours = _text(unit)
+    merged = upgrade(base=_text(base), ours=ours, theirs=_text(theirs), own=own)
+    diff = difflib.unified_diff(ours.splitlines(), merged.text.splitlines(), lineterm="", n=1)
+    return Change(
+        unit_id=unit["UnitID"],
+        slug=unit["Slug"],
+        upstream_revision=int(theirs.get("HeadRevisionNum") or 0),
+        diff=tuple(diff)[2:],
+        held=tuple(merged.held),
+        conflicts=tuple(map(str, merged.conflicts)),
+    )
+
+
+def _refuse_skipping(
+    hub: HubClient,
+    source: str,
+    target: str,
+    source_id: str,
+    downstream: Sequence[Wire],
+    *,
+    has_clones: bool,
+    lateral: bool,
+) -> None:
+    """Return when the target is the stage after the source."""
+    origins = Counter(
+        unit["UpstreamSpaceID"] for unit in downstream if (unit.get("UpstreamSpaceID") or NIL_ID) != NIL_ID
+    )
+    if not origins:
+        raise BadRequest(
+            f"no unit of {target} was cloned from anywhere", hint="make the environments: bin/install-envs"
+        )
+    usual = origins.most_common(1)[0][0]
+    if usual == source_id or (lateral and has_clones):
+        return
+    comes_from = hub.spaces.get(usual)["Space"]["Slug"]
+    if has_clones:
+        raise BadRequest(
+            f"{target} comes from {comes_from}; promoting from {source} would skip a stage",
+            hint="promote the stages one by one, or say --lateral for the units that do come from it",
+        )
+    raise BadRequest(f"{target} comes from {comes_from}, and no unit of it from {source}")
+
+
+def _text(record: Wire) -> str:
+    return b64decode(record.get("Data") or "").decode()
+
+
+def _short(value: object) -> str:
+    line = " ".join(str(value).split())
+    return line if len(line) <= 60 else line[:57] + "..."
