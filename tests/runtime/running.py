@@ -188,7 +188,6 @@ def ingress(
     name: str = "ingress",
     host: str | None = None,
     tls: str | None = None,
-    port: int = 18092,
     path_type: str = "Prefix",
     **annotations: str,
 ) -> dict[str, Any]:
@@ -199,7 +198,7 @@ def ingress(
                 {
                     "path": path,
                     "pathType": path_type,
-                    "backend": {"service": {"name": backend, "port": {"number": port}}},
+                    "backend": {"service": {"name": backend, "port": {"number": 18092}}},
                 }
                 for path, backend in paths
             ]

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from confighub.runtime import files, logs
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _START_TIME_TOLERANCE_S = 0.05  # the clock ticks of /proc are 10 ms
+_LONGEST_END_S = 5.0
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -163,7 +165,12 @@ def _is_same(entry: Entry) -> bool:
 
 
 def _wait_gone(pid: int) -> None:
-    try:
-        psutil.Process(pid).wait(timeout=5)
-    except (psutil.NoSuchProcess, psutil.TimeoutExpired):
-        return
+    """Wait until the process holds nothing any more; a zombie only waits for its parent to notice."""
+    deadline = time.monotonic() + _LONGEST_END_S
+    while time.monotonic() < deadline:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return
+        except psutil.NoSuchProcess:
+            return
+        time.sleep(0.01)
