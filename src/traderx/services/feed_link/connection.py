@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 3.0
+LONGEST_PAUSE_S = 1.0
 CONNECT_TIMEOUT_S = 3.0
 # The FINOS feed acknowledges nothing: after this long on a living connection a message counts as sent.
 ACK_TIMEOUT_S = 2.0
