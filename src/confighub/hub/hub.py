@@ -34,7 +34,11 @@ class Hub:
         self.wakeups = WakeUps()
         self.secrets = SecretBox(settings.data_dir / "hub.key")
         self.database = Database(settings.database)
-        bring_up_to_date(self.database)
+        try:
+            bring_up_to_date(self.database)
+        except BaseException:
+            self.database.close()
+            raise
 
     def read(self) -> AbstractContextManager[Connection]:
         """Give a connection that sees one state of the store."""

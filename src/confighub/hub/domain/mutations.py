@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
+from confighub.data.mutations import accumulate
 from confighub.records.functions import FunctionInvocation
 from confighub.records.mutations import MutationInfo, ResourceInfo, ResourceMutation
 
@@ -59,8 +58,6 @@ def by_call(records: Iterable[ResourceMutation], index: int) -> list[ResourceMut
 
 def total(steps: Iterable[Sequence[ResourceMutation]]) -> list[ResourceMutation]:
     """Return the sources that the records of all steps, in their order, add up to."""
-    from confighub.data.mutations import accumulate
-
     sources: list[ResourceMutation] = []
     for records in steps:
         sources = accumulate(sources, list(records))
@@ -71,15 +68,13 @@ def sources_by_revision(
     steps: Sequence[tuple[int, list[ResourceMutation]]], wanted: set[int]
 ) -> dict[int, list[ResourceMutation]]:
     """Return the sources as they were at each wanted revision number; steps are (revision number, records) in order."""
-    from confighub.data.mutations import accumulate
-
     found: dict[int, list[ResourceMutation]] = {}
     sources: list[ResourceMutation] = []
     for position, (revision_num, records) in enumerate(steps):
         sources = accumulate(sources, records)
         is_last = position + 1 == len(steps) or steps[position + 1][0] != revision_num
         if is_last and revision_num in wanted:
-            found[revision_num] = msgspec.convert(msgspec.to_builtins(sources), list[ResourceMutation])
+            found[revision_num] = sources
     return found
 
 

@@ -1,0 +1,99 @@
+"""Fresh databases for tests: a copy of a migrated SQLite file, or of a migrated PostgreSQL template."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+
+from confighub.hub.store.database import Database
+from confighub.hub.store.migrate import bring_up_to_date
+
+TEMPLATE = "hub_template"
+
+
+def migrated_file(folder: Path) -> Path:
+    """Return an SQLite file with the present schema and nothing else in it."""
+    path = folder / "template.sqlite"
+    database = Database(f"sqlite:///{path}")
+    bring_up_to_date(database)
+    with database.writer.connect() as connection:
+        connection.exec_driver_sql("ROLLBACK")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.exec_driver_sql("BEGIN")
+    database.close()
+    return path
+
+
+def find_postgresql() -> Path | None:
+    """Return the folder with PostgreSQL's programs, None when the machine has none."""
+    on_path = shutil.which("initdb")
+    if on_path:
+        return Path(on_path).parent
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
+class PostgreSQL:
+    """A server of its own, on a socket in a temporary folder; it gives a fresh database for each test."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self.programs = programs
+        self.folder = folder
+        self._count = 0
+
+    @classmethod
+    @contextmanager
+    def running(cls, programs: Path) -> Iterator[PostgreSQL]:
+        """Start a server with a migrated template; stop it and remove everything at the end."""
+        with TemporaryDirectory(prefix="hub-pg-", ignore_cleanup_errors=True) as name:
+            server = cls(programs, Path(name))
+            # initdb refuses root, so root hands the folder to nobody.
+            if os.geteuid() == 0:
+                shutil.chown(name, "nobody")
+            data = str(server.folder / "data")
+            server._run("initdb", "-D", data, "-U", "hub", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
+            options = f"-c listen_addresses='' -c unix_socket_directories={name} -c fsync=off -c max_connections=200"
+            server._run("pg_ctl", "-D", data, "-o", options, "-l", str(server.folder / "log"), "-w", "start")
+            try:
+                server._make_template()
+                yield server
+            finally:
+                server._run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+
+    def fresh(self) -> str:
+        """Return the URL of a new database with the present schema."""
+        self._count += 1
+        name = f"hub_{self._count}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        return self._url(name)
+
+    def _make_template(self) -> None:
+        self._execute(f"CREATE DATABASE {TEMPLATE}")
+        database = Database(self._url(TEMPLATE))
+        bring_up_to_date(database)
+        database.close()
+
+    def _url(self, name: str) -> str:
+        return f"postgresql+psycopg://hub@/{name}?host={self.folder}"
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(f"host={self.folder} user=hub dbname=postgres", autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def _run(self, program: str, *arguments: str) -> None:
+        user = "nobody" if os.geteuid() == 0 else None
+        subprocess.run(
+            [str(self.programs / program), *arguments],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            cwd=self.folder,
+            user=user,
+        )
