@@ -1,7 +1,8 @@
 """A small server to be run as a workload: HTTP/1.1 with kept connections, WebSocket echo, probes, faults.
 
 Environment: HOST and PORT as the runtime gives them; FAIL_START exits at once with a line on stderr;
-NEVER_READY answers 503 to the readiness probe; SLOW_S delays every answer but the probes'.
+NEVER_READY answers 503 to the readiness probe; SLOW_S delays every answer but the probes'; RUDE ends at
+SIGTERM without finishing anything.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ async def serve() -> None:
     await web.TCPSite(runner, os.environ.get("HOST", "127.0.0.1"), int(os.environ["PORT"])).start()
     print(f"serving {os.environ.get('APP_VERSION')} on {os.environ['PORT']}", flush=True)
     stopping = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    if not os.environ.get("RUDE"):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     await stopping.wait()
     await runner.cleanup()
 

@@ -10,7 +10,7 @@ from collections import Counter
 import httpx2
 import pytest
 
-from tests.runtime.running import Running, deployment, service, until
+from tests.runtime.running import Running, deployment, ingress, service, until
 
 
 class SteadyClient:
@@ -71,14 +71,19 @@ def test_scaling_keeps_the_replicas_there_are(daemon: Running) -> None:
 
 
 @pytest.mark.requirement("R-327")
-def test_a_rolling_update_loses_no_request(daemon: Running) -> None:
+@pytest.mark.parametrize("door", ["service", "ingress"])
+def test_a_rolling_update_loses_no_request(daemon: Running, door: str) -> None:
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
-    daemon.apply(deployment(replicas=2, strategy=rolling, env={"SLOW_S": "0.02"}), service())
+    # A program that drops everything when it is told to stop: only draining it first saves its requests.
+    env = {"SLOW_S": "0.02", "RUDE": "1"}
+    daemon.apply(ingress(("/", "web")), unit="door")
+    daemon.apply(deployment(replicas=2, strategy=rolling, env=env), service())
     daemon.wait_complete()
+    url = daemon.service_url() if door == "service" else daemon.ingress_url()
 
-    with SteadyClient(daemon.service_url()) as client:
+    with SteadyClient(url) as client:
         until(lambda: client.versions["v1"] > 10)
-        daemon.apply(deployment(replicas=2, strategy=rolling, env={"SLOW_S": "0.02"}, tag="v2"), service(), revision=2)
+        daemon.apply(deployment(replicas=2, strategy=rolling, env=env, tag="v2"), service(), revision=2)
         until(lambda: daemon.object("Deployment", "web")["metadata"]["generation"] == 2)
         daemon.wait_complete()
         before = client.versions["v2"]
