@@ -1,0 +1,254 @@
+"""What callers ask for: apply, destroy, refresh, in bulk, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from confighub.errors import BadRequest, Forbidden, Gated, NotFound
+from confighub.hub.caller import Caller
+from confighub.hub.usecases import work
+from confighub.hub.usecases.listing import Listing
+from tests.hub.scene import WEB
+from tests.hub_work.conftest import Field
+
+PLACEHOLDER = WEB.replace("example/web:v1.0.0", "example/web:confighubplaceholder")
+
+
+def test_an_apply_shows_its_event_at_once(dev: Field) -> None:
+    unit = dev.unit()
+
+    operation = dev.apply(unit)
+
+    (event,) = dev.events(unit)
+    assert event.queued_operation_id == operation.queued_operation_id
+    assert (event.action, event.status, event.revision_num) == ("Apply", "Pending", 1)
+
+
+def test_an_apply_without_a_target_says_how_to_set_one_and_queues_nothing(dev: Field) -> None:
+    unit = dev.scene.unit(dev.space_id, "web")
+
+    with pytest.raises(BadRequest, match=r"has no target.*cub unit set-target web"):
+        dev.apply(unit)
+
+    assert dev.events(unit) == []
+
+
+def test_an_apply_without_a_worker_at_the_target_is_refused(dev: Field) -> None:
+    target = dev.scene.make("Target", dev.space_id, slug="orphan", provider_type="Laptop")
+    unit = dev.scene.unit(dev.space_id, "web", target_id=target.target_id)
+
+    with pytest.raises(BadRequest, match="has no worker"):
+        dev.apply(unit)
+
+
+def test_a_closed_gate_refuses_and_names_itself(dev: Field) -> None:
+    unit = dev.unit(data=PLACEHOLDER)
+
+    with pytest.raises(Gated) as refused:
+        dev.apply(unit)
+
+    assert refused.value.gates == ["placeholders/no-placeholders"]
+    assert dev.events(unit) == []
+
+
+def test_production_wants_an_approval_of_the_revision(make_field: Callable[..., Field]) -> None:
+    from confighub.hub.usecases import units
+
+    prod = make_field("prod", environment="prod")
+    unit = prod.unit()
+
+    with pytest.raises(Gated, match=r"approval/is-approved.*cub unit approve web"):
+        prod.apply(unit)
+    units.approve_unit(prod.scene.hub, prod.scene.caller, unit.unit_id or "")
+    prod.apply(unit)
+
+    assert prod.statuses(unit) == ["Pending"]
+
+
+def test_a_revision_that_was_live_needs_no_new_approval(make_field: Callable[..., Field]) -> None:
+    from confighub.hub.usecases import units
+
+    prod = make_field("prod", environment="prod")
+    unit = prod.unit()
+    units.approve_unit(prod.scene.hub, prod.scene.caller, unit.unit_id or "")
+    prod.live(unit)
+    prod.scene.edit(unit, "v1.0.0", "v2.0.0")
+
+    prod.apply(unit, "N-1")
+
+    assert prod.take()[0].payload.revision_num == 1
+
+
+def test_an_older_revision_goes_out_with_its_own_text(dev: Field) -> None:
+    unit = dev.unit()
+    dev.scene.edit(unit, "v1.0.0", "v2.0.0")
+
+    dev.apply(unit, "N-1")
+
+    (delivery,) = dev.take()
+    assert delivery.payload.revision_num == 1
+    assert b"v1.0.0" in delivery.payload.data
+
+
+def test_a_newer_apply_takes_the_place_of_one_that_nobody_took(dev: Field) -> None:
+    unit = dev.unit()
+
+    dev.apply(unit)
+    dev.apply(unit)
+
+    assert dev.statuses(unit) == ["Canceled", "Pending"]
+    assert len(dev.take()) == 1
+
+
+def test_an_unknown_unit_is_not_found(dev: Field) -> None:
+    unit = dev.unit()
+    unit.unit_id = dev.space_id
+
+    with pytest.raises(NotFound):
+        dev.apply(unit)
+
+
+def test_a_viewer_may_not_apply(dev: Field, caller_as: Callable[[str], Caller]) -> None:
+    unit = dev.unit()
+
+    with pytest.raises(Forbidden):
+        work.apply_unit(dev.scene.hub, caller_as("viewer"), space_id=dev.space_id, unit_id=unit.unit_id or "")
+
+
+def test_a_bulk_apply_answers_for_each_unit(dev: Field) -> None:
+    dev.unit("a")
+    dev.unit("b", data=PLACEHOLDER)
+    dev.unit("c")
+
+    answers = work.apply_units(dev.scene.hub, dev.scene.caller, Listing(where="Slug IN ('a', 'b', 'c')"))
+
+    assert [answer.action is not None for answer in answers] == [True, False, True]
+    assert answers[1].error is not None
+    assert "placeholders" in answers[1].error.message
+    assert len(dev.take()) == 2
+
+
+def test_a_dry_run_of_a_bulk_apply_queues_nothing(dev: Field) -> None:
+    unit = dev.unit()
+
+    (answer,) = work.apply_units(dev.scene.hub, dev.scene.caller, Listing(where="Slug = 'web'"), is_dry_run=True)
+
+    assert answer.action is not None
+    assert answer.action.queued_operation_id is None
+    assert answer.action.revision_num == 1
+    assert dev.events(unit) == []
+
+
+def test_a_new_head_of_a_live_unit_is_applied_by_itself(eager: Field) -> None:
+    unit = eager.unit()
+    eager.live(unit)
+
+    eager.scene.edit(unit, "v1.0.0", "v2.0.0")
+
+    (delivery,) = eager.take()
+    assert (delivery.action, delivery.payload.revision_num) == ("Apply", 2)
+    assert "by itself" in eager.events(unit)[-1].message
+
+
+def test_a_unit_that_is_not_live_waits_to_be_asked_for(eager: Field) -> None:
+    unit = eager.unit()
+
+    eager.scene.edit(unit, "v1.0.0", "v2.0.0")
+
+    assert eager.take() == []
+
+
+def test_only_a_worker_with_auto_apply_applies_by_itself(dev: Field) -> None:
+    unit = dev.unit()
+    dev.live(unit)
+
+    dev.scene.edit(unit, "v1.0.0", "v2.0.0")
+
+    assert dev.take() == []
+
+
+def test_production_is_never_applied_by_itself(make_field: Callable[..., Field]) -> None:
+    from confighub.hub.usecases import units
+
+    prod = make_field("prod", auto_apply=True, env="prod")
+    unit = prod.unit()
+    units.approve_unit(prod.scene.hub, prod.scene.caller, unit.unit_id or "")
+    prod.live(unit)
+    prod.scene.edit(unit, "v1.0.0", "v2.0.0")
+
+    units.approve_unit(prod.scene.hub, prod.scene.caller, unit.unit_id or "")
+
+    assert prod.take() == []
+
+
+def test_edits_during_an_apply_end_in_one_apply_of_the_newest(eager: Field) -> None:
+    unit = eager.unit()
+    eager.live(unit)
+    eager.scene.edit(unit, "v1.0.0", "v2.0.0")
+    (delivery,) = eager.take()
+    eager.scene.edit(unit, "v2.0.0", "v3.0.0")
+    eager.scene.edit(unit, "v3.0.0", "v4.0.0")
+    assert eager.take() == []
+
+    eager.report(delivery)
+
+    (newest,) = eager.take()
+    assert newest.payload.revision_num == 4
+    eager.report(newest)
+    assert eager.take() == []
+
+
+def test_a_failure_is_not_repeated_by_itself(eager: Field) -> None:
+    unit = eager.unit()
+    eager.live(unit)
+    eager.scene.edit(unit, "v1.0.0", "v2.0.0")
+    (delivery,) = eager.take()
+
+    eager.report(delivery, "Failed", message="ErrImagePull")
+
+    assert eager.take() == []
+
+
+def test_the_hand_brake_lasts_until_the_next_head(eager: Field) -> None:
+    unit = eager.unit()
+    eager.live(unit)
+    eager.scene.edit(unit, "v1.0.0", "v2.0.0")
+    eager.report(eager.take()[0])
+
+    eager.live(unit, "N-1")
+    assert eager.now(unit).live_revision_num == 1
+    assert eager.take() == []
+
+    eager.scene.edit(unit, "v2.0.0", "v3.0.0")
+    assert [one.payload.revision_num for one in eager.take()] == [3]
+
+
+def test_a_held_unit_is_applied_once_on_release(eager: Field) -> None:
+    unit = eager.unit()
+    eager.live(unit)
+    chosen = Listing(where="Slug = 'web'")
+    held = work.hold_units(eager.scene.hub, eager.scene.caller, chosen, reason="ordered deploy", ttl_s=600)
+    eager.scene.edit(unit, "v1.0.0", "v2.0.0")
+    eager.scene.edit(unit, "v2.0.0", "v3.0.0")
+    assert held == [unit.unit_id]
+    assert eager.take() == []
+
+    work.release_units(eager.scene.hub, eager.scene.caller, chosen)
+    work.release_units(eager.scene.hub, eager.scene.caller, chosen)
+
+    assert [one.payload.revision_num for one in eager.take()] == [3]
+
+
+def test_what_was_applied_under_a_hold_is_not_applied_again_on_release(eager: Field) -> None:
+    unit = eager.unit()
+    eager.live(unit)
+    chosen = Listing(where="Slug = 'web'")
+    work.hold_units(eager.scene.hub, eager.scene.caller, chosen, reason="ordered deploy", ttl_s=0)
+    eager.scene.edit(unit, "v1.0.0", "v2.0.0")
+    eager.live(unit)
+
+    work.release_units(eager.scene.hub, eager.scene.caller, chosen)
+
+    assert eager.take() == []
