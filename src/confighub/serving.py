@@ -33,6 +33,8 @@ CHAIN_EVERY = 5
 DRAIN_S = 1.5
 """How long requests may take to end after SIGTERM."""
 
+SETTLE_S = 0.05
+
 LINGER_S = 0.5
 """How long the HTTP server may take afterwards; an idle HTTP/2 connection keeps it for ever."""
 
@@ -76,6 +78,8 @@ async def _serve(hub: Hub) -> None:
         await asyncio.wait([serving, asyncio.create_task(ended.wait())], return_when=asyncio.FIRST_COMPLETED)
         log.info("stopping")
         await _drain(api)
+        # Clients read the ends of their streams before the connections go away under them.
+        await asyncio.sleep(SETTLE_S)
         server.stop()  # type: ignore[no-untyped-call]
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(serving), LINGER_S)
