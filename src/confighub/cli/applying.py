@@ -70,9 +70,16 @@ def _workers_that_apply(call: Call, units: Sequence[Wire]) -> set[str]:
 
 
 def _names(units: Sequence[Wire]) -> str:
-    slugs = [str(one["Unit"]["Slug"]) for one in units]
+    spaces = {str(one["Unit"].get("SpaceID")) for one in units}
+    slugs = [_name(one, with_space=len(spaces) > 1) for one in units]
     more = len(slugs) - _NAMED
     return ", ".join(slugs) if more <= 0 else f"{', '.join(slugs[:_NAMED])} and {more} more"
+
+
+def _name(extended: Wire, *, with_space: bool) -> str:
+    space = str((extended.get("Space") or {}).get("Slug") or "")
+    slug = str(extended["Unit"]["Slug"])
+    return f"{space}/{slug}" if with_space and space else slug
 
 
 def _command(units: Sequence[Wire]) -> str:

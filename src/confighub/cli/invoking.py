@@ -99,13 +99,12 @@ def _show(call: Call, answers: list[Wire]) -> None:
         call.out.write(mutation_table(answers))
         return
     names = _names(call, answers) if how == "text" and len(answers) > 1 else {}
-    call.out.show(
-        answers, lambda: "\n".join(_answer(call, one, names.get(str(one.get("UnitID")), "")) for one in answers)
-    )
+    texts = (_answer(call, one, names.get(str(one.get("UnitID")), "")) for one in answers)
+    call.out.show(answers, lambda: "\n".join(text for text in texts if text))
 
 
 def _answer(call: Call, answer: Wire, name: str) -> str:
-    """Return what is printed of one unit's answer."""
+    """Return what is printed of one unit's answer; it is named when there are several."""
     data = b64decode(answer.get("ConfigData") or "").decode() if answer.get("Mutators") else ""
     values_only = call.yes("output-values-only")
     shown = output_text(str(answer.get("OutputType") or ""), _output(answer), values_only=values_only)
@@ -119,7 +118,10 @@ def _answer(call: Call, answer: Wire, name: str) -> str:
     if answer.get("Error"):
         rows.append(("ERROR", _reason(answer)))
     blocks = [pairs(rows)]
-    if data:
+    if data and name:
+        # the texts of several units are too much to read; --data-only and --json show them
+        blocks += ["CHANGES", "-------", *_changes(answer)]
+    elif data:
         blocks += ["CONFIGDATA", "---------", data.rstrip("\n")]
     if shown:
         blocks += ["OUTPUT", "------", shown]
@@ -173,6 +175,12 @@ def resource_rows(resource: Wire, *, above: int = -1) -> list[list[str]]:
         for path, change in sorted(changes.items())
         if int(change.get("Index") or 0) > above
     ]
+
+
+def _changes(answer: Wire) -> list[str]:
+    """Return one line for each path that the call changed, with its new value."""
+    rows = [row for resource in answer.get("Mutations") or [] for row in resource_rows(resource)]
+    return [f"{name} {path}: {value or kind.lower()}" for name, _, path, kind, _, value in rows]
 
 
 def _attribute(row: Wire, *, values_only: bool) -> str:

@@ -140,7 +140,11 @@ def as_yaml(value: object) -> str:
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """The plain dumper, with blocks for texts of several lines."""
+        """The plain dumper, with blocks for texts of several lines and nothing abbreviated."""
+
+        def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
+            """Write a value again instead of referring to it."""
+            return True
 
     def block(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)

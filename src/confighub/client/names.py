@@ -88,8 +88,8 @@ def find_filter(filters: Collection, find_space: FindSpace, text: str, *, space:
 def find_in_project(records: Collection, find_space: FindSpace, name: str, *, space: str) -> Wire:
     """Return the extended record from the space, else from the filters space of its project.
 
-    ``space`` may also be a project's name (``fluffy-bunny-traderx``). Without it the name must
-    be the only one of its kind in the organization. Raises: NotFound, BadRequest when it is not.
+    ``space`` may also be a project's name (``fluffy-bunny-traderx``). Without space or project the
+    name must be the only one of its kind in the organization. Raises: NotFound, BadRequest when it is not.
     """
     if not space or is_id(name):
         return records.find(name)
@@ -98,12 +98,13 @@ def find_in_project(records: Collection, find_space: FindSpace, name: str, *, sp
     except NotFound:
         shared = f"{space}-filters"
     else:
+        space = home.get("Slug") or space
         try:
             return records.find(name, space_id=home["SpaceID"])
         except NotFound:
             project = (home.get("Labels") or {}).get("project")
             if not project:
-                raise
+                return records.find(name)
             shared = f"{project}-filters"
     try:
         return records.find(name, space_id=find_space(shared)["SpaceID"])

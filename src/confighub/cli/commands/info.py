@@ -35,6 +35,6 @@ def show_info(call: Call) -> None:
 def show_version(call: Call) -> None:
     """Show the versions of this program and of the hub."""
     said = call.hub.info()
-    value = {"Client": client_version(), "Server": str(said.get("Version") or "")}
+    value = {"Client": client_version(), "Server": str(said.get("Version") or said.get("Build") or "")}
     rows = [("Client Version", value["Client"]), ("Server Version", value["Server"])]
     call.out.show(value, lambda: pairs(rows))

@@ -31,7 +31,6 @@ KIND = Kind(
     lambda hub: hub.sets,
     columns=(Column("NAME", "Set.Slug"), Column("SPACE", "Space.Slug")),
     select="OrganizationID,SetID,Slug,Space.Slug,SpaceID",
-    query={"include": "SpaceID"},
 )
 UNIT_KIND = Kind(UNIT, lambda hub: hub.units, columns=(), select="")
 

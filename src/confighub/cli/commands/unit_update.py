@@ -98,10 +98,7 @@ def _update_many(call: Call) -> None:
         raise BadRequest("a file and --replace are for one unit", hint=f"{call.name} UNIT FILE")
     where = _where(call)
     query = _query(call)
-    before = {
-        one["Unit"]["UnitID"]: one["Unit"]
-        for one in call.hub.units.list(where=where, include="", select="Slug,HeadRevisionNum,HeadMutationNum")
-    }
+    before = _heads(call, where)
     if not before:
         raise NotFound(f"no unit in {call.scope.words} matches: {where or 'everything'}")
     restore = call.text("restore")
@@ -125,6 +122,13 @@ def _update_many(call: Call) -> None:
         call.out.say(f"dry run: {len(changed)} of {len(worked)} units would change; nothing is stored")
     elif changed:
         tell_what_is_next(call, changed)
+
+
+def _heads(call: Call, where: str) -> dict[str, Wire]:
+    """Return the units that match, by id, with the numbers of their heads."""
+    select = "Slug,SpaceID,HeadRevisionNum,HeadMutationNum,LiveRevisionNum,LastAppliedRevisionNum"
+    listed = call.hub.units.list(where=where, include="UpstreamUnitID", select=select)
+    return {one["Unit"]["UnitID"]: one["Unit"] for one in listed}
 
 
 def _is_new(unit: Wire, before: dict[str, Wire]) -> bool:
@@ -279,6 +283,7 @@ def push_upgrade(call: Call) -> None:
     unit = the_unit(call, call.arg("unit"))["Unit"]
     where = f"Unit.UpstreamUnitID = '{unit['UnitID']}' AND Unit.UpstreamRevisionNum < UpstreamUnit.HeadRevisionNum"
     changes = {**given_record(call), **label_patch(call)}
+    before = _heads(call, where)
     done = call.hub.units.patch_all(changes, where=where, upgrade="true", include="UpstreamUnitID")
     worked = report_many(call, KIND, "upgrade", done)
-    tell_what_is_next(call, [one.get("Unit") or one for one in worked])
+    tell_what_is_next(call, [found for one in worked if _is_new(found := one.get("Unit") or one, before)])
