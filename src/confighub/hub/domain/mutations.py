@@ -8,12 +8,17 @@ Source: the accumulation rules of the public library.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from confighub.data import compare
 from confighub.data.mutations import accumulate
+from confighub.hub.domain import positions
 from confighub.records.functions import FunctionInvocation
 from confighub.records.mutations import MutationInfo, ResourceInfo, ResourceMutation
+
+YAML = "Kubernetes/YAML"
+"""The toolchain whose texts are compared path by path."""
 
 
 @dataclass(frozen=True)
@@ -56,26 +61,42 @@ def by_call(records: Iterable[ResourceMutation], index: int) -> list[ResourceMut
     return [part for record in records if (part := _of_call(record, index)) is not None]
 
 
-def total(steps: Iterable[Sequence[ResourceMutation]]) -> list[ResourceMutation]:
-    """Return the sources that the records of all steps, in their order, add up to."""
-    sources: list[ResourceMutation] = []
-    for records in steps:
-        sources = accumulate(sources, list(records))
+def compared(old: str, new: str, toolchain: str) -> list[ResourceMutation]:
+    """Return what changed from the old text to the new one; nothing is recorded for texts that are no YAML."""
+    return compare.mutations(old, new, index=0) if toolchain == YAML and old != new else []
+
+
+def advanced(
+    sources: list[ResourceMutation], steps: Iterable[tuple[list[ResourceMutation], bool]], *, old: str, new: str
+) -> list[ResourceMutation]:
+    """Return the sources after the steps that led from the old text to the new one.
+
+    A step is its stamped records and whether its values came from upstream. What was set here stays
+    marked as ours through an upgrade, whatever list items the upgrade's own records count over it.
+    """
+    sources = positions.moved(sources, old, new)
+    for records, is_upstream in steps:
+        before, sources = sources, accumulate(sources, records)
+        if is_upstream:
+            # The accumulation keeps what it had in place and appends what is new.
+            kept = sources[: len(before)]
+            sources = [*map(_keeping_own, before, kept), *sources[len(before) :]]
     return sources
 
 
-def sources_by_revision(
-    steps: Sequence[tuple[int, list[ResourceMutation]]], wanted: set[int]
-) -> dict[int, list[ResourceMutation]]:
-    """Return the sources as they were at each wanted revision number; steps are (revision number, records) in order."""
-    found: dict[int, list[ResourceMutation]] = {}
-    sources: list[ResourceMutation] = []
-    for position, (revision_num, records) in enumerate(steps):
-        sources = accumulate(sources, records)
-        is_last = position + 1 == len(steps) or steps[position + 1][0] != revision_num
-        if is_last and revision_num in wanted:
-            found[revision_num] = sources
-    return found
+def _keeping_own(was: ResourceMutation, now: ResourceMutation) -> ResourceMutation:
+    if now.resource_mutation_info.mutation_type in ("Delete", "Replace"):
+        return now
+    own = {path: info for path, info in was.path_mutation_map.items() if not info.predicate}
+    if all(now.path_mutation_map.get(path) == info for path, info in own.items()):
+        return now
+    return ResourceMutation(
+        resource=now.resource,
+        resource_mutation_info=now.resource_mutation_info,
+        path_mutation_map={**now.path_mutation_map, **own},
+        aliases=now.aliases,
+        aliases_without_scopes=now.aliases_without_scopes,
+    )
 
 
 def _stamped(record: ResourceMutation, number: int, *, may_overwrite: bool) -> ResourceMutation:

@@ -59,13 +59,3 @@ def slugify(text: str) -> str:
 def two_words(choice: random.Random) -> str:
     """Return a fresh prefix such as ``fluffy-bunny``."""
     return f"{choice.choice(ADJECTIVES)}-{choice.choice(NOUNS)}"
-
-
-def numbered(slug: str, taken: frozenset[str]) -> str:
-    """Return the slug, or with the lowest number from 2 on that makes it free."""
-    if slug not in taken:
-        return slug
-    number = 2
-    while f"{slug}-{number}" in taken:
-        number += 1
-    return f"{slug}-{number}"

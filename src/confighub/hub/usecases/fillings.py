@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from confighub.errors import BadRequest
 from confighub.hub.caller import Caller
-from confighub.hub.domain.mutations import sources_by_revision
+from confighub.hub.domain.mutations import advanced
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import Kind
 from confighub.hub.store.entities import units
@@ -27,6 +27,7 @@ from confighub.hub.store.history import (
 from confighub.hub.store.work_queue import live_states
 from confighub.query import fields
 from confighub.records.functions import FunctionArgument, FunctionInvocation
+from confighub.records.mutations import ResourceMutation
 from confighub.records.units import Revision, Unit
 from confighub.records.work import BridgeWorker
 
@@ -170,14 +171,34 @@ def _fill_revision_data(tx: Connection, found: list[Revision]) -> None:
 
 
 def _fill_revision_sources(tx: Connection, found: list[Revision]) -> None:
+    """Rebuild the sources from the mutations; those of a head are kept and only read."""
     for unit_id in {revision.unit_id for revision in found}:
         own = [revision for revision in found if revision.unit_id == unit_id]
-        c = mutations.c
-        upto = c.unit_id == unit_id, c.revision_num <= max(revision.revision_num for revision in own)
-        rows = tx.execute(select(c.revision_num, c.records).where(*upto).order_by(c.mutation_num)).all()
-        rebuilt = sources_by_revision([(number, records) for number, records in rows], {r.revision_num for r in own})
+        c = units.c
+        head = select(c.head_revision_num, mutation_sources.c.sources).join(
+            mutation_sources, mutation_sources.c.unit_id == c.unit_id
+        )
+        row = tx.execute(head.where(c.unit_id == unit_id)).one()
+        wanted = {revision.revision_num for revision in own} - {row.head_revision_num}
+        rebuilt = _rebuilt_sources(tx, unit_id or "", wanted) if wanted else {}
         for revision in own:
-            revision.mutation_sources = rebuilt.get(revision.revision_num, [])
+            revision.mutation_sources = rebuilt.get(revision.revision_num, row.sources)
+
+
+def _rebuilt_sources(tx: Connection, unit_id: str, wanted: set[int]) -> dict[int, list[ResourceMutation]]:
+    c = mutations.c
+    made = select(c.revision_num, c.records, c.upgraded_from_upstream_revision_num).where(c.unit_id == unit_id)
+    steps: dict[int, list[tuple[list[ResourceMutation], bool]]] = defaultdict(list)
+    for row in tx.execute(made.where(c.revision_num <= max(wanted)).order_by(c.mutation_num)):
+        steps[row.revision_num].append((row.records, row.upgraded_from_upstream_revision_num > 0))
+    found: dict[int, list[ResourceMutation]] = {}
+    sources: list[ResourceMutation] = []
+    old = ""
+    for number in sorted(steps):
+        new = revision_text(tx, unit_id, number)
+        sources = advanced(sources, steps[number], old=old, new=new)
+        found[number], old = sources, new
+    return found
 
 
 def _open_secrets(hub: Hub, caller: Caller, found: Iterable[BridgeWorker]) -> None:

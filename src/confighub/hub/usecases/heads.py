@@ -15,13 +15,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from confighub.hub.caller import Caller
 from confighub.hub.domain import content
-from confighub.hub.domain.mutations import Step, stamped, total
+from confighub.hub.domain.mutations import Step, advanced, stamped
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import MUTATION, REVISION
 from confighub.hub.store.entities import units
 from confighub.hub.store.history import blobs, mutation_sources
 from confighub.hub.store.rows import own_id
 from confighub.hub.usecases import gates, work
+from confighub.hub.usecases.fillings import revision_text
 from confighub.records.mutations import ResourceMutation
 from confighub.records.spaces import Space
 from confighub.records.units import Unit
@@ -92,7 +93,7 @@ def write(tx: Connection, hub: Hub, caller: Caller, unit: Unit, planned: Planned
     revision_id = hub.new_id()
     _insert_revision(tx, caller, head, revision_id, sha, draft)
     records = _insert_mutations(tx, hub, head, unit.head_mutation_num, revision_id, draft.steps)
-    head.mutation_sources = _add_sources(tx, head, records)
+    head.mutation_sources = _add_sources(tx, unit, draft, records)
     head.apply_gates = gates.store_gates(tx, _id(head), head.head_revision_num, planned.gates)
     tx.execute(
         update(units)
@@ -106,6 +107,7 @@ def write(tx: Connection, hub: Hub, caller: Caller, unit: Unit, planned: Planned
             last_change_description=head.last_change_description,
             apply_gates=head.apply_gates,
             approved_by=[],
+            updated_at=head.updated_at,
         )
     )
     work.head_changed(tx, hub, caller, _id(head))
@@ -183,12 +185,16 @@ def _insert_mutations(
     return all_records
 
 
-def _add_sources(tx: Connection, head: Unit, records: list[list[ResourceMutation]]) -> list[ResourceMutation]:
-    own = mutation_sources.c.unit_id == head.unit_id
+def _add_sources(
+    tx: Connection, unit: Unit, draft: Draft, records: list[list[ResourceMutation]]
+) -> list[ResourceMutation]:
+    own = mutation_sources.c.unit_id == unit.unit_id
     existing = tx.execute(select(mutation_sources.c.sources).where(own)).scalar()
-    sources = total([*([existing] if existing else []), *records])
+    old = revision_text(tx, _id(unit), unit.head_revision_num) if unit.head_revision_num else ""
+    steps = [(one, step.is_upstream) for one, step in zip(records, draft.steps, strict=True)]
+    sources = advanced(existing or [], steps, old=old, new=draft.text)
     if existing is None:
-        tx.execute(insert(mutation_sources).values(unit_id=head.unit_id, sources=sources))
+        tx.execute(insert(mutation_sources).values(unit_id=unit.unit_id, sources=sources))
     else:
         tx.execute(update(mutation_sources).where(own).values(sources=sources))
     return sources

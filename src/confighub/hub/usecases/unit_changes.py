@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from confighub.errors import BadRequest, Conflict, NotFound
 from confighub.hub.caller import Caller
-from confighub.hub.domain.mutations import Origin, Step
+from confighub.hub.domain.mutations import Origin, Step, compared
 from confighub.hub.domain.slugs import check_slug
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import UNIT
@@ -175,10 +175,8 @@ def carry_out(tx: Connection, hub: Hub, caller: Caller, proposal: Proposal) -> C
 
 def first_draft(tx: Connection, unit: Unit, space: Space, upstream: Unit | None, text: str) -> heads.Draft:
     """Return the draft of a unit's first revision: its own text, or a clone's, after the clone triggers."""
-    from confighub.data import compare
-
     if upstream is None:
-        records = compare.mutations("", text, index=0) if text else []
+        records = compared("", text, unit.toolchain_type)
         description = unit.last_change_description or "created"
         return heads.Draft(text, (Step(Origin(), records),), "Create", description)
     text = upstream.data.decode()
@@ -187,7 +185,7 @@ def first_draft(tx: Connection, unit: Unit, space: Space, upstream: Unit | None,
     unit.upstream_space_id, unit.upstream_unit_id = upstream.space_id, upstream.unit_id
     unit.upstream_revision_num = upstream.head_revision_num
     origin = Origin(upgraded_from_upstream_revision_num=upstream.head_revision_num)
-    steps = [Step(origin, compare.mutations("", text, index=0), is_upstream=True)]
+    steps = [Step(origin, compared("", text, unit.toolchain_type), is_upstream=True)]
     context = gates.context_of(tx, unit, space)
     for event, space_id in (("PreClone", upstream.space_id), ("PostClone", space.space_id)):
         calls = gates.triggers_of(tx, space_id, event, unit.toolchain_type)
@@ -251,18 +249,15 @@ def _draft(
         return _patch(before, body, described), kept, []
     if text is None or text.encode() == before.data:
         return None, kept, []
-    from confighub.data import compare
-
-    step = Step(Origin(), compare.mutations(before.data.decode(), text, index=0))
+    step = Step(Origin(), compared(before.data.decode(), text, before.toolchain_type))
     return heads.Draft(text, (step,), "Update", described or "edited"), kept, []
 
 
 def _restore(tx: Connection, before: Unit, change: Change, described: str) -> heads.Draft:
-    from confighub.data import compare
-
     number = _restored_number(tx, before, change)
     text = revision_text(tx, before.unit_id or "", number)
-    step = Step(Origin(restored_revision_num=number), compare.mutations(before.data.decode(), text, index=0))
+    records = compared(before.data.decode(), text, before.toolchain_type)
+    step = Step(Origin(restored_revision_num=number), records)
     return heads.Draft(text, (step,), "Restore", described or f"restored revision {number}")
 
 
