@@ -8,7 +8,7 @@ Source: spec merge.md, "Computing mutations".
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from confighub.data import normal, resource
 from confighub.data.document import (
@@ -30,6 +30,17 @@ from confighub.data.document import (
 )
 from confighub.data.path import escape
 from confighub.records.mutations import MutationInfo, MutationType, ResourceInfo, ResourceMutation
+
+
+class Naming(Protocol):
+    """How resources are told apart; the module ``resource`` is the Kubernetes way."""
+
+    def identity(self, document: Document) -> ResourceInfo:
+        """Return a document's type and name."""
+
+    def are_similar(self, one: str, other: str) -> bool:
+        """Say whether a resource may change from one type to the other."""
+
 
 Changes = dict[str, tuple[MutationType, str]]
 """Path → what happened, and the YAML text: the new value, or the removed one."""
@@ -53,7 +64,7 @@ def mutations(old: str, new: str, *, index: int) -> list[ResourceMutation]:
     return [record(pair, index=index) for pair in pairs(parse(old), parse(new))]
 
 
-def record(pair: Pair, *, index: int) -> ResourceMutation:
+def record(pair: Pair, *, index: int, naming: Naming = resource) -> ResourceMutation:
     """Return a pair's changes as the wire writes them."""
     if pair.old is None or pair.new is None:
         document = pair.new or pair.old
@@ -65,7 +76,7 @@ def record(pair: Pair, *, index: int) -> ResourceMutation:
         "Update" if pair.changes else "None",
         index=index,
         changes=pair.changes,
-        former=resource.identity(pair.old),
+        former=naming.identity(pair.old),
     )
 
 
@@ -98,30 +109,31 @@ def resource_mutation(
     )
 
 
-def pairs(old: Stream, new: Stream) -> list[Pair]:
+def pairs(old: Stream, new: Stream, naming: Naming = resource) -> list[Pair]:
     """Return the new text's resources in order with what each was, then those of the old text that are gone."""
     before = [placed.document for placed in old.documents]
     free = list(range(len(before)))
     found: list[Pair] = []
     for placed in new.documents:
         document = placed.document
-        info = resource.identity(document)
-        match, changes = _best(before, free, document, info)
+        info = naming.identity(document)
+        match, changes = _best(before, free, document, info, naming)
         if match < 0:
             found.append(Pair(None, document, info))
             continue
         free.remove(match)
         found.append(Pair(before[match], document, info, changes))
-    found += [Pair(before[position], None, resource.identity(before[position])) for position in free]
+    found += [Pair(before[position], None, naming.identity(before[position])) for position in free]
     return found
 
 
-def _best(before: list[Document], free: list[int], document: Document, info: ResourceInfo) -> tuple[int, Changes]:
-    similar = [
-        at for at in free if resource.are_similar(resource.identity(before[at]).resource_type, info.resource_type)
-    ]
+def _best(
+    before: list[Document], free: list[int], document: Document, info: ResourceInfo, naming: Naming
+) -> tuple[int, Changes]:
+    names = {at: naming.identity(before[at]) for at in free}
+    similar = [at for at in free if naming.are_similar(names[at].resource_type, info.resource_type)]
     for at in similar:
-        if resource.identity(before[at]).resource_name_without_scope == info.resource_name_without_scope:
+        if names[at].resource_name_without_scope == info.resource_name_without_scope:
             return at, changes(before[at], document)
     best, fewest = -1, {}  # type: tuple[int, Changes]
     for at in similar:

@@ -4,8 +4,8 @@ r"""The path language: dotted segments, read once and kept.
 
 Segments: a map key or list position; ``*`` every child; ``?key=value`` the first list item whose key has that text;
 ``?key:param=value`` the same, naming the match; ``*?key:param`` every item, naming each; ``@key:param`` a map key
-that is named; ``*@:param`` every map entry, named; ``|key`` nothing is created above this point. ``~1`` is a dot inside a key,
-``~0`` a tilde; ``#part`` at the end names a part of the text (see accessors.py).
+that is named; ``*@:param`` every map entry, named; ``|key`` nothing is created above this point. ``~1`` is a dot inside
+a key, ``~0`` a tilde; ``#part`` at the end names a part of the text (functions/known_paths.py has the patterns).
 Source: spec functions/README.md, Paths, and where.md §2.
 """
 

@@ -14,13 +14,14 @@ from confighub.records.mutations import ResourceInfo
 
 CATEGORY = "Resource"
 
+_WORKLOADS = ("apps/v1/Deployment", "apps/v1/ReplicaSet", "apps/v1/DaemonSet", "apps/v1/StatefulSet")
+_RBAC = "rbac.authorization.k8s.io/v1/"
 _FAMILIES = (
-    frozenset({"apps/v1/Deployment", "apps/v1/StatefulSet", "apps/v1/DaemonSet", "apps/v1/ReplicaSet", "batch/v1/Job",
-               "batch/v1/CronJob", "v1/Pod", "v1/ReplicationController"}),
+    frozenset({*_WORKLOADS, "batch/v1/Job", "batch/v1/CronJob"}),
     frozenset({"v1/ConfigMap", "v1/Secret"}),
-    frozenset({"rbac.authorization.k8s.io/v1/Role", "rbac.authorization.k8s.io/v1/ClusterRole"}),
-    frozenset({"rbac.authorization.k8s.io/v1/RoleBinding", "rbac.authorization.k8s.io/v1/ClusterRoleBinding"}),
-)  # fmt: skip
+    frozenset({f"{_RBAC}Role", f"{_RBAC}ClusterRole"}),
+    frozenset({f"{_RBAC}RoleBinding", f"{_RBAC}ClusterRoleBinding"}),
+)
 """Types that one resource may turn into another of and still be the same one."""
 
 _VERSION = re.compile(r"v[0-9]+")

@@ -1,0 +1,280 @@
+"""Visits the known or asked-for paths of a unit's resources: reads them as attributes, or sets them.
+
+Errors of single places do not stop the visit; they are gathered into one, and what was changed before stays changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import re2
+
+from confighub.data import edit
+from confighub.data import path as paths
+from confighub.data.document import NONE
+from confighub.data.path import Pattern, Place, Steps
+from confighub.errors import BadPath, NotAResource
+from confighub.functions import known_paths
+from confighub.functions.known_paths import ACCESSORS, ANY, CLUSTER_SCOPED, Call, Known, Table
+from confighub.functions.work import Failed, Work
+from confighub.records.mutations import ResourceInfo
+
+PLACEHOLDER = "confighubplaceholder"
+OLD_PLACEHOLDER = "replaceme"
+PLACEHOLDER_INT = 999999999
+
+_TYPES = {str: "string", int: "int", bool: "bool"}
+
+
+def table_for_path(toolchain: str, kind: str, path: str) -> Table:
+    """Return a table with the one path that a caller asks for, with what is known of it."""
+    known = known_paths.lookup(toolchain, kind, path)
+    plain = path.partition("#")[0]
+    is_resolved = not any(sign in plain for sign in "?*@|")
+    if known is None:
+        return {kind: {path: Known(path, known_paths.GENERAL)}}
+    if is_resolved:
+        # a position asked for narrows the known pattern down to itself
+        return {kind: {path: known}}
+    accessor = path.partition("#")[2]
+    visit = plain + (f"#{accessor}" if accessor else "")
+    return {kind: {path: Known(visit, known.attribute, known.type, known.getter, known.setters)}}
+
+
+class Spot:
+    """One place under visit."""
+
+    __slots__ = ("info", "known", "part", "place", "position")
+
+    def __init__(self, position: int, info: ResourceInfo, known: Known, place: Place, part: str) -> None:
+        self.position, self.info, self.known, self.place, self.part = position, info, known, place, part
+
+    @property
+    def path(self) -> str:
+        """The place as a path, without the part behind ``#``."""
+        return paths.join(self.place.steps)
+
+
+def visit(
+    work: Work,
+    table: Table,
+    act: Callable[[Spot], None],
+    *,
+    keys: tuple[str, ...] = (),
+    upsert: bool = False,
+    every_known: bool = False,
+) -> list[str]:
+    """Call ``act`` for each place that the table's paths lead to; return the errors, each one line.
+
+    ``keys`` fill the ``%s`` of the paths in order.
+    """
+    errors: list[str] = []
+    for position in range(len(work.documents)):
+        try:
+            info = work.identity(position)
+        except NotAResource as error:
+            errors.append(error.message)
+            continue
+        known = _known_for(table, info.resource_type)
+        if not known:
+            continue
+        for asked, one in known:
+            if not one.is_found and not every_known:
+                continue
+            pattern = _pattern(one.visit, keys)
+            constraint = _constraint(asked, one.visit)
+            part = pattern.accessor
+            # the data may change with each act, the places of one pattern are found before the first
+            for place in paths.places(work.data(position), pattern, upsert=upsert and not part):
+                if constraint is not None and not _fits(place.steps, constraint):
+                    continue
+                try:
+                    act(Spot(position, info, one, place, part))
+                except (BadPath, Failed) as error:
+                    errors.append(error.message)
+    return errors
+
+
+def _known_for(table: Table, kind: str) -> list[tuple[str, Known]]:
+    own = table.get(kind)
+    shared = table.get(ANY) if kind != ANY else None
+    if not shared:
+        return list(own.items()) if own else []
+    is_cluster_scoped = kind in CLUSTER_SCOPED
+    found = {path: known for path, known in shared.items() if not (known.except_cluster_scoped and is_cluster_scoped)}
+    return list({**(own or {}), **found}.items())
+
+
+@lru_cache(maxsize=4096)
+def _pattern(visit_path: str, keys: tuple[str, ...]) -> Pattern:
+    for key in keys:
+        visit_path = visit_path.replace("%s", paths.escape(key), 1)
+    return paths.pattern(visit_path)
+
+
+@lru_cache(maxsize=2048)
+def _constraint(asked: str, visit_path: str) -> tuple[str, ...] | None:
+    plain = asked.partition("#")[0]
+    if asked == visit_path or any(sign in plain for sign in "?*@|%"):
+        return None
+    return paths.split(plain)
+
+
+def _fits(steps: Steps, constraint: tuple[str, ...]) -> bool:
+    return all(str(step) == wanted for step, wanted in zip(steps, constraint, strict=False))
+
+
+def raise_for(errors: list[str], output: Any = None) -> None:
+    """Raise one error for all that were gathered, if any."""
+    if errors:
+        raise Failed("; ".join(errors), output=output)
+
+
+def read(
+    work: Work, table: Table, *, keys: tuple[str, ...] = (), wanted: str = "", needed_only: bool = False
+) -> list[dict[str, Any]]:
+    """Return the values at the table's paths as attributes, sorted by type, name and path.
+
+    ``wanted`` is the type they must have (string, int, bool), any when empty; ``needed_only`` keeps placeholders only.
+    Raises: Failed, with an empty list as output, when a value has another type.
+    """
+    found: list[dict[str, Any]] = []
+
+    def act(spot: Spot) -> None:
+        value, suffix = spot.place.value, ""
+        kind = _type_of(value, spot)
+        if kind == "string" and spot.part:
+            value, suffix = extracted(value, spot.part), f"#{spot.part}"
+        if wanted and kind != wanted:
+            raise Failed(f"value at {spot.path} is of type {kind}, expected {wanted}")
+        if needed_only and not _is_needed(value, kind):
+            return
+        found.append(_attribute(work, spot, spot.path + suffix, kind, value))
+
+    errors = visit(work, table, act, keys=keys)
+    raise_for(errors, output=[])
+    found.sort(key=attribute_order)
+    return found
+
+
+def attribute_order(attribute: dict[str, Any]) -> tuple[str, str, str]:
+    """Return what attributes are sorted by."""
+    return attribute["ResourceType"], attribute["ResourceName"], attribute["Path"]
+
+
+def _type_of(value: Any, spot: Spot) -> str:
+    kind = _TYPES.get(type(value))
+    if kind is None:
+        name = {dict: "map", list: "list", float: "float", type(None): "null"}.get(type(value), "other")
+        raise Failed(f"value at {spot.path} is of type {name}, which is not supported here")
+    return kind
+
+
+def _is_needed(value: Any, kind: str) -> bool:
+    if kind == "string":
+        return PLACEHOLDER in value or OLD_PLACEHOLDER in value
+    return kind == "int" and value == PLACEHOLDER_INT
+
+
+def _attribute(work: Work, spot: Spot, path: str, kind: str, value: Any) -> dict[str, Any]:
+    info, known = spot.info, spot.known
+    attribute: dict[str, Any] = {
+        "ResourceName": info.resource_name,
+        "ResourceNameWithoutScope": info.resource_name_without_scope,
+        "ResourceType": info.resource_type,
+        "ResourceCategory": info.resource_category,
+        "Path": path,
+        "AttributeName": known.attribute,
+        "DataType": kind,
+    }
+    if known.attribute != known_paths.GENERAL:
+        attribute["Info"] = _details(known, spot.place.bindings)
+    attribute["Value"] = value
+    comment = _comment(work, spot)
+    if comment:
+        attribute["Comment"] = comment
+    return attribute
+
+
+def _comment(work: Work, spot: Spot) -> str:
+    holder = work.documents[spot.position]
+    if b"#" not in holder.source:
+        return ""
+    node = holder.find(spot.place.steps)
+    return "" if node == NONE else edit.comment_beside(holder, node)
+
+
+def _details(known: Known, bindings: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    details: dict[str, Any] = {}
+    if known.getter:
+        details["GetterInvocation"] = _invocation(known.getter, bindings)
+    if known.setters:
+        details["SetterInvocations"] = [_invocation(call, bindings) for call in known.setters]
+    if "set-default-names" in (call[0] for call in known.setters):
+        details["GenerationTemplate"] = "{{.NormalizedUnitName}}-{{.NormalizedSpaceName}}"
+    return details
+
+
+def _invocation(call: Call, bindings: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    arguments: list[dict[str, Any]] = []
+    if len(call) > 1:
+        arguments.append({"ParameterName": "resource-type", "Value": call[1]})
+    arguments += [{"ParameterName": name, "Value": value} if name else {"Value": value} for name, value in bindings]
+    return {"FunctionName": call[0], "Arguments": arguments or None}
+
+
+@lru_cache(maxsize=64)
+def _accessor(part: str) -> Any:
+    pattern = ACCESSORS.get(part)
+    return None if pattern is None else re2.compile(pattern)
+
+
+def extracted(text: str, part: str) -> str:
+    """Return a named part of a text, empty when the text has none."""
+    pattern = _accessor(part)
+    match = pattern.search(text) if pattern is not None else None
+    return (match.group(part) or "") if match else ""
+
+
+def replaced(text: str, part: str, value: str, path: str) -> str:
+    """Return a text with a named part exchanged.
+
+    Raises: Failed when the text has no such part.
+    """
+    pattern = _accessor(part)
+    match = pattern.search(text) if pattern is not None else None
+    if match is None or not match.group(part):
+        raise Failed(f"embedded field {part} not found at path {path}")
+    start, end = match.span(pattern.groupindex[part])
+    return text[:start] + value + text[end:]
+
+
+def update(
+    work: Work,
+    table: Table,
+    change: Callable[[Any], Any],
+    wanted: type,
+    *,
+    keys: tuple[str, ...] = (),
+    upsert: bool = False,
+) -> None:
+    """Set each place of the table's paths to what ``change`` makes of its value.
+
+    With upsert missing map keys are added. Raises: Failed for all places that could not be set.
+    """
+
+    def act(spot: Spot) -> None:
+        place = spot.place
+        old = place.value if place.exists else None
+        if place.exists and type(old) is not wanted:
+            kind = _TYPES.get(type(old), "another type")
+            raise Failed(f"value at {spot.path} is of type {kind}, expected {_TYPES[wanted]}")
+        if spot.part and isinstance(old, str):
+            new: Any = replaced(old, spot.part, change(extracted(old, spot.part)), spot.path)
+        else:
+            new = change(old)
+        work.editor(spot.position).set(place.steps, new)
+
+    raise_for(visit(work, table, act, keys=keys, upsert=upsert))

@@ -1,0 +1,153 @@
+"""One unit while functions run on it: its documents, their editors, and the record of one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from confighub.data import compare, merge
+from confighub.data.document import Document, Stream, document, parse
+from confighub.data.editor import Editor
+from confighub.errors import ConfigHubError, NotAResource
+from confighub.functions import providers
+from confighub.functions.providers import Provider
+from confighub.records.mutations import ResourceInfo, ResourceMutation
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a function may know of the unit it runs on; everything has a default."""
+
+    unit_slug: str = ""
+    unit_display_name: str = ""
+    unit_id: str = ""
+    space_slug: str = ""
+    space_id: str = ""
+    organization_id: str = ""
+    revision_num: int = 0
+    approved_by: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    live_state: str = ""
+    previous_content_hash: int = 0
+    siblings: tuple[str, ...] = ()
+    """The texts of the other units in the space, for checks that look beyond one unit."""
+    known_secrets: tuple[str, ...] | None = None
+    """``namespace/name`` of the secrets that the target reports; None when it reports none."""
+
+
+class Failed(ConfigHubError):
+    """A function failed; ``output`` is what it still answers."""
+
+    def __init__(self, message: str, *, output: Any = None) -> None:
+        super().__init__(message)
+        self.output = output
+
+
+class Work:
+    """A text under one call: read ``documents``, edit through ``editor``, add and remove documents."""
+
+    def __init__(self, stream: Stream, provider: Provider, context: Context, names: tuple[str, ...] = ()) -> None:
+        self.stream, self.provider, self.context, self.names = stream, provider, context, names
+        self.documents: list[Document] = [placed.document for placed in stream.documents]
+        self._editors: dict[int, Editor] = {}
+        self._sources: list[tuple[int | None, bytes]] | None = None
+
+    def identity(self, position: int) -> ResourceInfo:
+        """Return the identity of a document before any change of this call."""
+        return self.provider.identity(self.documents[position])
+
+    def editor(self, position: int) -> Editor:
+        """Return the editor of a document."""
+        found = self._editors.get(position)
+        if found is None:
+            found = self._editors[position] = Editor(self.documents[position])
+        return found
+
+    def data(self, position: int) -> Any:
+        """Return the data of a document with all changes so far."""
+        found = self._editors.get(position)
+        return self.documents[position].data if found is None else found.data
+
+    def put_documents(self, sources: list[tuple[int | None, bytes]]) -> None:
+        """Say which documents the text is to have: each an old one by position, or new bytes with None."""
+        self._sources = sources
+
+    def finish(self, *, index: int) -> tuple[str, list[ResourceMutation]]:
+        """Return the text after the call, and one record per resource.
+
+        Raises: BadPath when an edit cannot be made safely.
+        """
+        if self._sources is not None:
+            text = self._rebuilt(self._sources)
+            found = compare.pairs(self.stream, parse(text), self.provider)
+            return text, [compare.record(pair, index=index, naming=self.provider) for pair in found]
+        changed: dict[int, bytes] = {}
+        records: list[ResourceMutation] = []
+        for position, holder in enumerate(self.documents):
+            editor = self._editors.get(position)
+            try:
+                if editor is None or not editor.is_changed:
+                    records.append(_untouched(self.provider.identity(holder), index))
+                    continue
+                source, changes = editor.finish()
+                changed[position] = source
+                records.append(self._record(holder, source, changes, index))
+            except NotAResource:
+                continue
+        return (self.stream.replaced(changed) if changed else self.stream.text), records
+
+    def _record(self, holder: Document, source: bytes, changes: compare.Changes, index: int) -> ResourceMutation:
+        former = self.provider.identity(holder)
+        info = former
+        if self.provider.names_changed(changes):
+            info = self.provider.identity(document(source))
+        return compare.resource_mutation(
+            info, "Update" if changes else "None", index=index, changes=changes, former=former
+        )
+
+    def _rebuilt(self, sources: list[tuple[int | None, bytes]]) -> str:
+        kept = [position for position, _ in sources if position is not None]
+        if [position for position, _ in sources] == kept:
+            removed = set(range(len(self.documents))) - set(kept)
+            return merge.rebuilt(self.stream, {}, removed)
+        appended = [source for position, source in sources if position is None]
+        if kept == list(range(len(self.documents))) and [position for position, _ in sources][: len(kept)] == kept:
+            text = self.stream.text
+            for source in appended:
+                text = merge.with_document(text, source)
+            return text
+        return _replaced(self.stream, sources)
+
+
+def _untouched(info: ResourceInfo, index: int) -> ResourceMutation:
+    return compare.resource_mutation(info, "None", index=index)
+
+
+def _replaced(stream: Stream, sources: list[tuple[int | None, bytes]]) -> str:
+    """Return a text in which new documents stand among the old ones; the gaps between old ones stay."""
+    newline = b"\r\n" if b"\r\n" in stream.source[:200] else b"\n"
+    parts: list[bytes] = []
+    for number, (position, source) in enumerate(sources):
+        body = source
+        if position is not None:
+            placed = stream.documents[position]
+            body = stream.source[placed.start : placed.end]
+        if number == 0:
+            lead = stream.source[: stream.documents[0].start] if stream.documents else b""
+            parts.append(lead)
+        else:
+            parts.append(b"---")
+        if not body.startswith((b"\n", b"\r\n", b" ")) and number:
+            parts.append(newline)
+        parts.append(body if body.endswith(b"\n") else body + newline)
+    return b"".join(parts).decode()
+
+
+def opened(text: str, toolchain: str, context: Context) -> Work:
+    """Return a unit's text ready for calls.
+
+    Raises: NotYaml for text that does not parse.
+    """
+    provider = providers.of(toolchain)
+    return Work(parse(provider.to_yaml(text)), provider, context)
