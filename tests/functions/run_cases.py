@@ -92,6 +92,7 @@ def _context(folder: Path, case: dict[str, Any], values: dict[str, Any]) -> Cont
         approved_by=tuple(values.get("ApprovedBy") or ()),
         live_state=_read(folder, live_state) if live_state else "",
         previous_content_hash=values.get("PreviousContentHash", 0),
+        as_recorded=True,
     )
 
 

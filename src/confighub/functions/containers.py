@@ -7,7 +7,9 @@ from typing import Any
 
 import re2
 
+from confighub.data import render
 from confighub.data.path import MISSING, Step, Steps, get, split
+from confighub.data.render import Raw
 from confighub.errors import BadPath, BadRequest, NotAResource
 from confighub.functions import known_paths, quantity, visit
 from confighub.functions.known_paths import CONTAINERS, WORKLOADS, pod_spec
@@ -153,7 +155,10 @@ def _set_container_resources(work: Work, arguments: list[Any]) -> None:
 def put(work: Work, position: int, steps: Steps, old: Any, new: Any) -> None:
     """Bring a place from its old value to a new one, touching only the keys that differ."""
     editor = work.editor(position)
-    if isinstance(old, dict) and isinstance(new, dict) and old:
+    if isinstance(new, dict) and not old:
+        # an empty map is written with brackets, and stays so
+        editor.set(steps, Raw(render.flow(new)))
+    elif isinstance(old, dict) and isinstance(new, dict):
         for key in old:
             if key not in new:
                 editor.remove((*steps, key))
@@ -248,7 +253,10 @@ def _set_security_of(work: Work, position: int, steps: Steps) -> None:
     capabilities = new.get("capabilities")
     if not isinstance(capabilities, dict) or "drop" not in capabilities:
         new["capabilities"] = {**(capabilities if isinstance(capabilities, dict) else {}), "drop": ["ALL"]}
-    put(work, position, here, {} if old is MISSING else old, new)
+    if isinstance(old, dict) and old:
+        put(work, position, here, old, new)
+    else:
+        editor.set(here, new)
     if get(editor.data, (*steps, "imagePullPolicy")) is MISSING:
         editor.set((*steps, "imagePullPolicy"), "Always")
 

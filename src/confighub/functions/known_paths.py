@@ -47,6 +47,8 @@ class Known:
     except_cluster_scoped: bool = False
     is_found: bool = True
     """False for a path that only names an attribute and is never visited."""
+    is_described: bool = False
+    """True for details, which always come with what is known of them."""
 
 
 Table = dict[str, dict[str, Known]]
@@ -324,7 +326,7 @@ def _containers(build: _Builder) -> None:
         build.pod(attribute, f".image{part}", known, where=asked)
         build.pod(GENERAL, f".image{part}", known, where=named, path_tail=f".image{part}")
     build.pod("container-images", ".image", Known("", "container-image"), where=named, path_tail=".image")
-    reference = Known("", "container-image-reference")
+    reference = Known("", "container-image-reference", is_described=True)
     uri = Known("", "container-repository-uri", setters=(("set-image-uri",),))
     build.pod(DETAIL, ".image#reference", reference, where=named, path_tail=".image#reference")
     build.pod(DETAIL, ".image#uri", uri, where=named, path_tail=".image#uri")
@@ -369,7 +371,7 @@ def _names(build: _Builder) -> None:
 def _details(build: _Builder) -> None:
     for kinds, entries in _DETAILS:
         for visit, attribute, kind in entries:
-            build.add(DETAIL, kinds, visit, Known("", attribute, kind))
+            build.add(DETAIL, kinds, visit, Known("", attribute, kind, is_described=True))
 
 
 def _properties() -> dict[str, Table]:

@@ -35,10 +35,12 @@ def _get_resources(work: Work, arguments: list[Any]) -> Any:
     found = []
     for position, holder in enumerate(work.documents):
         resource = _info(work, position)
-        body = ""
+        if form == "none":
+            found.append(resource)
+            continue
         if form == "json":
             body = msgspec.json.encode(_sorted(holder.data)).decode()
-        elif form != "none":
+        else:
             body = normal.document_text(holder)
             if form == "native":
                 body = work.provider.from_yaml(body)

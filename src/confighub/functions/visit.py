@@ -16,7 +16,7 @@ from confighub.data import path as paths
 from confighub.data.document import NONE
 from confighub.data.path import Pattern, Place, Steps
 from confighub.errors import BadPath, NotAResource
-from confighub.functions import known_paths
+from confighub.functions import known_paths, recorded
 from confighub.functions.known_paths import ACCESSORS, ANY, CLUSTER_SCOPED, Call, Known, Table
 from confighub.functions.work import Failed, Work
 from confighub.records.mutations import ResourceInfo
@@ -71,6 +71,7 @@ def visit(
     ``keys`` fill the ``%s`` of the paths in order.
     """
     errors: list[str] = []
+    find = recorded.places if work.context.as_recorded else paths.places
     for position in range(len(work.documents)):
         try:
             info = work.identity(position)
@@ -87,7 +88,7 @@ def visit(
             constraint = _constraint(asked, one.visit)
             part = pattern.accessor
             # the data may change with each act, the places of one pattern are found before the first
-            for place in paths.places(work.data(position), pattern, upsert=upsert and not part):
+            for place in find(work.data(position), pattern, upsert=upsert and not part):
                 if constraint is not None and not _fits(place.steps, constraint):
                     continue
                 try:
@@ -189,7 +190,7 @@ def _attribute(work: Work, spot: Spot, path: str, kind: str, value: Any) -> dict
         "AttributeName": known.attribute,
         "DataType": kind,
     }
-    if known.attribute != known_paths.GENERAL:
+    if known.getter or known.setters or known.is_described:
         attribute["Info"] = _details(known, spot.place.bindings)
     attribute["Value"] = value
     comment = _comment(work, spot)

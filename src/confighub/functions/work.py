@@ -30,6 +30,8 @@ class Context:
     annotations: dict[str, str] = field(default_factory=dict)
     live_state: str = ""
     previous_content_hash: int = 0
+    as_recorded: bool = False
+    """True only to compare with cases recorded from the public server: its known mistakes are made too."""
     siblings: tuple[str, ...] = ()
     """The texts of the other units in the space, for checks that look beyond one unit."""
     known_secrets: tuple[str, ...] | None = None
