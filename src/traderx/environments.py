@@ -18,6 +18,7 @@ from confighub.errors import ConfigHubError, NotFound
 from traderx import topology
 from traderx.install import ensure_links, ensure_space, unit_ids
 from traderx.project import Project
+from traderx.wording import counted
 
 Say = Callable[[str], None]
 
@@ -73,7 +74,7 @@ def _sizes(environment: topology.Environment) -> Iterable[Difference]:
             yield Difference(
                 (f"{one.name}-deployment",),
                 (("set-replicas", (size.replicas,)), ("set-container-resources", resources)),
-                f"{size.replicas} replicas, {size.cpu} and {size.memory} each",
+                f"{counted(size.replicas, 'replica')}, {size.cpu} and {size.memory} each",
             )
 
 
@@ -127,7 +128,7 @@ def _clone_missing(hub: HubClient, name: str, environment: topology.Environment,
             refuse_failures(answers, f"cloning {stage} to {environment}")
             if len(answers) < len(missing):
                 raise NotFound(f"{stage} lacks units that {environment} is made of", hint="run bin/install-base again")
-            say(f"  {len(missing)} units cloned from {stage}")
+            say(f"  {counted(len(missing), 'unit')} cloned from {stage}")
 
 
 def _make_different(hub: HubClient, environment: topology.Environment, space_id: str, say: Say) -> None:

@@ -15,6 +15,7 @@ from confighub.client.transport import Wire
 from confighub.errors import NotFound
 from traderx import topology
 from traderx.project import SUFFIX, Project
+from traderx.wording import counted
 
 Say = Callable[[str], None]
 
@@ -64,20 +65,25 @@ def ensure_space(hub: HubClient, row: topology.SpaceRow, project: str, say: Say)
 
 
 def ensure_links(hub: HubClient, space_id: str, stage: str, say: Say) -> None:
-    """Make the links that the stage lacks, each inside its own space."""
+    """Make the links that the stage lacks, each inside its own space.
+
+    A clone whose upstream lives two stages back brings a link that leads there; it is made anew.
+    """
     ids = unit_ids(hub, space_id)
-    present = {
-        (one["Link"].get("FromUnitID"), one["Link"].get("ToUnitID")) for one in hub.links.list(space_id=space_id)
-    }
+    present = {one["Link"]["Slug"]: one["Link"] for one in hub.links.list(space_id=space_id, include="")}
+    inside = {(one.get("FromUnitID"), one.get("ToUnitID")) for one in present.values()}
     made = 0
     for source, target in topology.links(stage):
-        if (ids[source], ids[target]) in present:
+        if (ids[source], ids[target]) in inside:
             continue
-        link = {"Slug": f"{source}-needs-{target}", "FromUnitID": ids[source], "ToUnitID": ids[target]}
-        hub.links.create({**link, "ToSpaceID": space_id, "SpaceID": space_id}, space_id=space_id)
+        slug = f"{source}-needs-{target}"
+        if slug in present:
+            hub.links.delete(present[slug]["LinkID"], space_id=space_id)
+        link = {"Slug": slug, "FromUnitID": ids[source], "ToUnitID": ids[target], "ToSpaceID": space_id}
+        hub.links.create({**link, "SpaceID": space_id}, space_id=space_id)
         made += 1
     if made:
-        say(f"  {made} links")
+        say(f"  {counted(made, 'link')}")
 
 
 def unit_ids(hub: HubClient, space_id: str) -> dict[str, str]:
@@ -127,7 +133,7 @@ def _ensure_units(hub: HubClient, project: Project, name: str, space_id: str, sa
             hub.units.patch(unit["UnitID"], change, space_id=space_id)
             changed += 1
     if made or changed:
-        say(f"  {made} units made in {name}-base" + (f", {changed} brought up to date" if changed else ""))
+        say(f"  {counted(made, 'unit')} made in {name}-base" + (f", {changed} brought up to date" if changed else ""))
 
 
 def _ensure_filters(hub: HubClient, name: str, space_id: str, say: Say) -> None:

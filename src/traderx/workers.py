@@ -18,6 +18,7 @@ from traderx import topology
 from traderx.environments import refuse_failures
 from traderx.project import Project, replace_file
 from traderx.secrets import ensure_secrets
+from traderx.wording import counted
 
 Say = Callable[[str], None]
 
@@ -108,7 +109,7 @@ def point_units(hub: HubClient, project: Project, environment: str, target_id: s
     if elsewhere:
         answers = hub.units.patch_all({"TargetID": target_id}, where=f"SpaceID = {quoted(space_id)}")
         refuse_failures(answers, "pointing the units at their target")
-        say(f"  {len(elsewhere)} units of {environment} have a target now")
+        say(f"  {counted(len(elsewhere), 'unit')} of {environment} pointed at the target")
     return len(elsewhere)
 
 

@@ -38,6 +38,13 @@ class Cursor(Protocol):
         """Return the rows that are left."""
 
 
+class Connection(Protocol):
+    """What we use of any connection."""
+
+    def close(self) -> None:
+        """End it."""
+
+
 class Session(ABC):
     """One transaction. Values are given by name and never become part of the SQL."""
 
@@ -78,6 +85,7 @@ class Database(ABC):
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database")
         self._own = threading.local()
+        self._opened: list[Connection] = []
 
     async def read(self, work: Work[Answer]) -> Answer:
         """Return what the work finds, all of it as of one moment.
@@ -94,8 +102,10 @@ class Database(ABC):
         return await self._in_thread(work, writes=True)
 
     async def close(self) -> None:
-        """Finish what runs; the connections end with their threads."""
+        """Finish what runs and close every connection."""
         await asyncio.to_thread(self._threads.shutdown)
+        for connection in self._opened:
+            connection.close()
 
     async def _in_thread(self, work: Work[Answer], *, writes: bool) -> Answer:
         loop = asyncio.get_running_loop()

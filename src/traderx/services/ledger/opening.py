@@ -51,7 +51,7 @@ class OpeningTrade:
 TRADES: tuple[OpeningTrade, ...] = (
     OpeningTrade("OPEN-22214-IBM", 22214, "IBM", "Buy", 400, 218_40),
     OpeningTrade("OPEN-22214-MSFT", 22214, "MSFT", "Buy", 250, 421_15),
-    OpeningTrade("OPEN-22214-TSLA", 22214, "TSLA", "Sell", 120, 259_80),
+    OpeningTrade("OPEN-22214-ORCL", 22214, "ORCL", "Sell", 120, 171_30),
     OpeningTrade("OPEN-52355-JPM", 52355, "JPM", "Buy", 1_500, 208_75),
     OpeningTrade("OPEN-52355-KO", 52355, "KO", "Buy", 3_200, 70_60),
     OpeningTrade("OPEN-62654-NVDA", 62654, "NVDA", "Buy", 900, 119_30),

@@ -47,6 +47,7 @@ class PostgresqlDatabase(Database):
         try:
             if connection is None or connection.closed:
                 connection = self._own.connection = self._connect()
+                self._opened.append(connection)
             connection.isolation_level = (
                 psycopg.IsolationLevel.READ_COMMITTED if writes else psycopg.IsolationLevel.REPEATABLE_READ
             )

@@ -60,6 +60,7 @@ class SqliteDatabase(Database):
         connection: sqlite3.Connection | None = getattr(self._own, "connection", None)
         if connection is None:
             connection = self._own.connection = self._connect()
+            self._opened.append(connection)
         return connection
 
     def _connect(self) -> sqlite3.Connection:

@@ -8,7 +8,7 @@ import { StatusPage } from "./status.js";
 import { TradePage } from "./trade.js";
 
 const TITLES = { trade: "Trade", account: "Accounts", status: "Status" };
-const LIVE_TEXTS = { connecting: "Connecting", connected: "Live", disconnected: "Reconnecting" };
+const LIVE_TEXTS = { connecting: "Connecting", connected: "Connected", disconnected: "Disconnected" };
 
 const feed = new Feed({
   onState: (state) => {
