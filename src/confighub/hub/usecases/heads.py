@@ -54,21 +54,29 @@ def plan(tx: Connection, unit: Unit, space: Space, draft: Draft) -> Planned:
 
     Raises: BadRequest, NotYaml for text that is refused: broken YAML, a template, a literal secret.
     """
-    from confighub.functions.refusals import refuse
-
-    if unit.toolchain_type == "Kubernetes/YAML":
-        refuse(draft.text)
+    refuse_text(draft.text, unit.toolchain_type)
     # A new revision starts without approvals, and functions are told so.
     unit = replace_unit(unit, approved_by=[], head_revision_num=unit.head_revision_num + 1)
     calls = gates.triggers_of(tx, unit.space_id, "Mutation", unit.toolchain_type)
     context = gates.context_of(tx, unit, space)
     text, steps = gates.run_mutating(calls, draft.text, context, unit.toolchain_type)
     if steps:
-        refuse(text)
+        refuse_text(text, unit.toolchain_type)
         draft = replace(draft, text=text, steps=(*draft.steps, *steps))
     environment = gates.environment_of(space)
     closed = gates.look(calls, text, context, environment=environment, toolchain=unit.toolchain_type)
     return Planned(draft, closed)
+
+
+def refuse_text(text: str, toolchain: str) -> None:
+    """Return when the text may be stored; asked before anything else is done with it, so that the refusal is told.
+
+    Raises: BadRequest, NotYaml.
+    """
+    from confighub.functions.refusals import refuse
+
+    if toolchain == "Kubernetes/YAML":
+        refuse(text)
 
 
 def write(tx: Connection, hub: Hub, caller: Caller, unit: Unit, planned: Planned) -> Unit:

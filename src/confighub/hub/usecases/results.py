@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from confighub.errors import ConfigHubError, NotFound
 from confighub.hub.caller import Caller
-from confighub.hub.domain import lifecycle
-from confighub.hub.domain.mutations import Origin, Step
+from confighub.hub.domain import content, lifecycle
+from confighub.hub.domain.mutations import Origin, Step, compared
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import SPACE, UNIT
 from confighub.hub.store.entities import bridge_workers, spaces, targets, units
@@ -177,13 +177,12 @@ def _keep_application(tx: Connection, hub: Hub, operation: Row[Any], number: int
 
 def _adopt(tx: Connection, hub: Hub, caller: Caller, unit: Unit, data: bytes, *, source: str) -> Unit:
     """Make what was found in the target the unit's head; return the unit as it is then."""
-    from confighub.data import compare
-
-    text, before = data.decode(), text_of(tx, unit.unit_id or "")
+    text, before = content.decoded(data), text_of(tx, unit.unit_id or "")
     if text == before:
         return unit
+    heads.refuse_text(text, unit.toolchain_type)
     space = record(SPACE, tx.execute(select(*columns(SPACE)).where(spaces.c.space_id == unit.space_id)).one())
-    step = Step(Origin(), compare.mutations(before, text, index=0))
+    step = Step(Origin(), compared(before, text, unit.toolchain_type))
     draft = heads.Draft(text, (step,), source=source, description="taken from the target")
     head = heads.write(tx, hub, caller, unit, heads.plan(tx, unit, space, draft))
     tx.execute(

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 
 from confighub.errors import BadRequest, Conflict, NotFound
 from confighub.hub.caller import Caller
+from confighub.hub.domain import content
 from confighub.hub.domain.mutations import Origin, Step, compared
 from confighub.hub.domain.slugs import check_slug
 from confighub.hub.hub import Hub
@@ -176,6 +177,7 @@ def carry_out(tx: Connection, hub: Hub, caller: Caller, proposal: Proposal) -> C
 def first_draft(tx: Connection, unit: Unit, space: Space, upstream: Unit | None, text: str) -> heads.Draft:
     """Return the draft of a unit's first revision: its own text, or a clone's, after the clone triggers."""
     if upstream is None:
+        heads.refuse_text(text, unit.toolchain_type)
         records = compared("", text, unit.toolchain_type)
         description = unit.last_change_description or "created"
         return heads.Draft(text, (Step(Origin(), records),), "Create", description)
@@ -201,7 +203,7 @@ def wished(before: Unit, body: Unit | dict[str, Any], change: Change) -> tuple[U
     if isinstance(body, Unit):
         entities.check_version(UNIT, before, body.version)
         after = heads.replace_unit(before, **{name: getattr(body, name) for name in UNIT.writable})
-        text = body.data.decode() if body.data else None
+        text = content.decoded(body.data) if body.data else None
     elif change.data_patch:
         after = heads.replace_unit(before)
     else:
@@ -249,6 +251,7 @@ def _draft(
         return _patch(before, body, described), kept, []
     if text is None or text.encode() == before.data:
         return None, kept, []
+    heads.refuse_text(text, before.toolchain_type)
     step = Step(Origin(), compared(before.data.decode(), text, before.toolchain_type))
     return heads.Draft(text, (step,), "Update", described or "edited"), kept, []
 

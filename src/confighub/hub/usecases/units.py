@@ -59,7 +59,7 @@ def create_unit(
         upstream = None
         if upstream_id:
             upstream = load_upstream(tx, caller, upstream_id, upstream_space_id or body.upstream_space_id)
-        draft = first_draft(tx, unit, space, upstream, body.data.decode())
+        draft = first_draft(tx, unit, space, upstream, content.decoded(body.data))
         planned = heads.plan(tx, unit, space, draft)
     with hub.write() as tx:
         return insert_unit(tx, hub, caller, unit, space, planned)
