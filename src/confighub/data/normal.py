@@ -39,14 +39,14 @@ def document_text(document: Document) -> str:
     return str(text)
 
 
-def value_text(document: Document, node: int) -> str:
-    """Return one value in wire form, with the comment beside a scalar."""
+def value_text(document: Document, node: int, *, dash: int = 0) -> str:
+    """Return one value in wire form, with the comment beside a scalar; ``dash`` indents lists below their key."""
     kind = node_type(document.tree, node)
     source = document.source
     if node == document.root:
-        return document_text(document)
+        return document_text(document) if not dash else lines_text(source.decode(), is_document=True, dash=dash)
     if kind & (MAP | SEQ) and not kind & (FLOW | ALIAS):
-        return lines_text(_block_lines(document, node))
+        return lines_text(_block_lines(document, node), dash=dash)
     comment = edit.comment_beside(document, node) if b"#" in source else ""
     if kind & BLOCK_SCALAR:
         start, end = spans.value_span(document, node)
@@ -83,24 +83,21 @@ def _block_lines(document: Document, node: int) -> str:
     return source[line:end].decode()
 
 
-def lines_text(text: str, *, is_document: bool = False) -> str:
+def lines_text(text: str, *, is_document: bool = False, dash: int = 0) -> str:
     """Return lines of block YAML in wire form, moved to the left margin."""
-    return _Lines(text, is_document=is_document).formatted()
+    return _Lines(text, is_document=is_document, dash=dash).formatted()
 
 
 class _Lines:
     """Reads block YAML line by line and writes it again; strings inside are never looked into."""
 
-    def __init__(self, text: str, *, is_document: bool) -> None:
+    def __init__(self, text: str, *, is_document: bool, dash: int) -> None:
         self.lines = text.replace("\r\n", "\n").split("\n")
-        self.first_column = 0
-        if not is_document and self.lines:
-            self.first_column = -1
         self.at = 0
         self.out: list[str] = []
         self.levels: list[_Level] = []
         self.pending: list[str] = []
-        self.is_document = is_document
+        self.is_document, self.dash = is_document, dash
 
     def formatted(self) -> str:
         lines, size = self.lines, len(self.lines)
@@ -141,7 +138,7 @@ class _Lines:
         if not levels:
             out = 0
         elif is_list and not levels[-1].is_list:
-            out = levels[-1].out
+            out = levels[-1].out + self.dash
         else:
             out = levels[-1].out + 2
         levels.append(_Level(column, out, is_list))

@@ -12,7 +12,7 @@ from confighub.data.path import MISSING, Steps, get, positioned, split
 from confighub.data.render import Raw
 from confighub.errors import BadPath
 from confighub.functions import visit
-from confighub.functions.signature import KUBERNETES, PROPERTIES, Function, function, parameter
+from confighub.functions.signature import KUBERNETES, OPENTOFU, PROPERTIES, Function, function, parameter
 from confighub.functions.work import Failed, Work
 from confighub.records.base import to_builtins
 from confighub.records.mutations import MutationInfo, ResourceMutation
@@ -139,6 +139,7 @@ def _compute(toolchain: str, kind: str) -> Function:
 FUNCTIONS: list[Function] = [
     _compute(KUBERNETES, "YAML"),
     _compute(PROPERTIES, "Properties"),
+    _compute(OPENTOFU, "HCL"),
     function(
         "patch-mutations",
         "Replay recorded changes, except where a predicate protects a path",

@@ -1,41 +1,157 @@
-"""Queries in the language of yq, over documents that keep their comments and order."""
+"""Queries in the language of yq, over documents that keep their comments and order.
+
+jq evaluates; what it selects is shown from the document's own text, comments included. An expression that changes
+the document (``=``, ``|=``, ``del``) shows the changed document. Not covered: what yq adds beyond jq about comments,
+anchors, styles, tags and document numbers; such an expression is refused by name.
+"""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import jq
 
-from confighub.data import normal, scalars
-from confighub.data.document import Document
+from confighub.data import normal, render, scalars
+from confighub.data.document import MAP, NONE, SEQ, Document
+from confighub.data.editor import Editor
+from confighub.data.path import Steps
+from confighub.data.render import Layout
+from confighub.errors import BadPath
 from confighub.functions.work import Failed
 
-_ = re, normal
+_DASH = 2
+"""yq indents the dashes of a list below its key."""
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_DASHED_KEY = re.compile(r"(?<=\.)([A-Za-z_]\w*(?:-[A-Za-z_0-9]+)+)")
+_ITERATE = re.compile(r"\[\s*\](?!\?)")
+_CHANGES = re.compile(r"(?:^|[^=!<>])(?:\|=|\+=|-=|\*=|/=|=)(?!=)|\bdel\(|\bsetpath\(|\bdelpaths\(|\bwith_entries\(")
+_BEYOND = re.compile(
+    r"\b(documentIndex|document_index|di|line_comment|lineComment|head_comment|headComment|foot_comment|footComment"
+    r"|anchor|alias|explode|style|tag|filename|fileIndex|load|strenv|envsubst|eval)\b"
+)
+_LAYOUT = Layout(2, _DASH, is_json=False)
 
 
 def evaluate(expression: str, documents: list[Document]) -> str:
-    """Return what the expression selects of each document, as YAML; documents are set apart by ``---``.
+    """Return what the expression selects, as YAML; what comes of different documents is set apart by ``---``.
 
-    Raises: Failed for an expression that cannot be read.
+    Raises: Failed for an expression that cannot be read or applied.
     """
-    try:
-        program = jq.compile(expression)
-    except ValueError as error:
-        raise Failed(f"yq expression cannot be read: {error}") from None
+    adapted = _adapted(expression.strip())
+    if _is_collection(adapted):
+        return _collected(adapted[1:-1], documents)
     parts = []
     for holder in documents:
-        lines = [_text(value) for value in program.input_value(holder.data).all()]
-        parts.append("".join(lines))
+        text = "".join(_selected(expression, adapted, holder))
+        if text:
+            parts.append(text)
     return "---\n".join(parts)
 
 
-def _text(value: Any) -> str:
-    from confighub.data import render
-    from confighub.data.render import Layout
+def _is_collection(adapted: str) -> bool:
+    """Say whether the whole expression is ``[…]``, which yq gathers over all documents."""
+    if not (adapted.startswith("[") and adapted.endswith("]")):
+        return False
+    depth = 0
+    for at, sign in enumerate(_STRING.sub(lambda match: "s" * len(match.group()), adapted)):
+        depth += {"[": 1, "]": -1}.get(sign, 0)
+        if depth == 0:
+            return at == len(adapted) - 1
+    return False
 
-    if isinstance(value, str):
-        return value + "\n"
-    if isinstance(value, (dict, list)):
-        return "\n".join(render.block(value, Layout(2, 0, is_json=False))) + "\n"
-    return scalars.written(value) + "\n"
+
+def _collected(inner: str, documents: list[Document]) -> str:
+    try:
+        program = _program(inner or "empty")
+        found = [value for holder in documents for value in program.input_value(holder.data).all()]
+    except ValueError as error:
+        raise Failed(f"yq expression cannot be applied: {error}") from None
+    return "\n".join(render.block(found, _LAYOUT)) + "\n"
+
+
+def _adapted(expression: str) -> str:
+    """Return the expression as jq reads it: dashed keys quoted, and iterating over nothing is no error."""
+    without_strings = _STRING.sub('""', expression)
+    beyond = _BEYOND.search(without_strings)
+    if beyond:
+        raise Failed(f"yq operator not supported: {beyond.group(1)}")
+    parts, at = [], 0
+    for match in [*_STRING.finditer(expression), None]:
+        code = expression[at : match.start() if match else len(expression)]
+        parts.append(_ITERATE.sub("[]?", _DASHED_KEY.sub(r'"\1"', code)))
+        if match:
+            parts.append(match.group())
+            at = match.end()
+    return "".join(parts)
+
+
+@lru_cache(maxsize=256)
+def _program(expression: str) -> Any:
+    return jq.compile(expression)
+
+
+def _selected(expression: str, adapted: str, holder: Document) -> list[str]:
+    if not _CHANGES.search(_STRING.sub('""', expression)):
+        try:
+            found = _program(f"[path({adapted})]").input_value(holder.data).first()
+        except ValueError:
+            found = None
+        if found is not None:
+            return [_text_at(holder, tuple(steps)) for steps in found]
+    try:
+        results = _program(adapted).input_value(holder.data).all()
+    except ValueError as error:
+        raise Failed(f"yq expression cannot be applied: {error}") from None
+    return [_text_of(result, holder) for result in results]
+
+
+def _text_at(holder: Document, steps: Steps) -> str:
+    node = holder.find(steps)
+    if node == NONE:
+        return "null\n"
+    if holder.type_of(node) & (MAP | SEQ):
+        return normal.value_text(holder, node, dash=_DASH)
+    return _scalar(holder.scalar(node))
+
+
+def _scalar(value: Any) -> str:
+    return (value if isinstance(value, str) else scalars.written(value)) + "\n"
+
+
+def _text_of(result: Any, holder: Document) -> str:
+    if isinstance(result, dict) and isinstance(holder.data, dict) and result.keys() & holder.data.keys():
+        changed = _changed(holder, result)
+        if changed is not None:
+            return normal.value_text(changed, changed.root, dash=_DASH)
+    if isinstance(result, (dict, list)):
+        return "\n".join(render.block(result, _LAYOUT)) + "\n"
+    return _scalar(result)
+
+
+def _changed(holder: Document, result: Any) -> Document | None:
+    """Return the document with this data, comments kept where they still fit; None when it cannot be brought there."""
+    editor = Editor(holder)
+    try:
+        _bring(editor, (), holder.data, result)
+        changed = editor.document
+    except BadPath:
+        return None
+    return changed if changed.data == result else None
+
+
+def _bring(editor: Editor, steps: Steps, old: Any, new: Any) -> None:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [key for key in old if key not in new]:
+            editor.remove((*steps, key))
+        for key, value in new.items():
+            if key in old:
+                _bring(editor, (*steps, key), old[key], value)
+            else:
+                editor.set((*steps, key), value)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for at, (was, now) in enumerate(zip(old, new, strict=True)):
+            _bring(editor, (*steps, at), was, now)
+    else:
+        editor.set(steps, new)

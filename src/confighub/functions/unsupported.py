@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from confighub.functions import checks, history, resources, values
+from confighub.functions import checks, history, resources, values, yq
 from confighub.functions.signature import OPENTOFU, PROPERTIES, Function
 from confighub.functions.work import Failed, Work
 
@@ -20,7 +20,7 @@ _ABSENT = frozenset({"validate"})
 
 FUNCTIONS: list[Function] = [
     Function(one.signature, _refuse, (OPENTOFU,))
-    for family in (values, resources, history, checks)
+    for family in (values, resources, history, checks, yq)
     for one in family.FUNCTIONS
-    if PROPERTIES in one.toolchains and one.name not in _ABSENT
+    if {PROPERTIES, OPENTOFU} & set(one.toolchains) and one.name not in _ABSENT
 ]

@@ -23,7 +23,10 @@ from confighub.errors import BadPath, BadQuery
 
 _KEY = r"[A-Za-z](?:[A-Za-z0-9/_-]|~1|~2)*"
 _PARAM = r"[A-Za-z][A-Za-z0-9_-]*"
-_SEGMENT = rf"(?:\*\?{_KEY}(?::{_PARAM})?|\*@:{_PARAM}|\*|\?{_KEY}(?::{_PARAM})?=[^.\s'\"]*|@{_KEY}:{_PARAM}|{_KEY}|[0-9]{{1,10}})"
+_SEGMENT = (
+    rf"(?:\*\?{_KEY}(?::{_PARAM})?|\*@:{_PARAM}|\*|\?{_KEY}(?::{_PARAM})?=[^.\s'\"]*"
+    rf"|@{_KEY}:{_PARAM}|{_KEY}|[0-9]{{1,10}})"
+)
 _PLAIN = rf"(?:@{_KEY}:{_PARAM}|{_KEY}|[0-9]{{1,10}})"
 _PATH = re.compile(rf"{_SEGMENT}(?:\.{_SEGMENT})*(?:\.\|{_PLAIN}(?:\.{_PLAIN})*)?(?:#{_KEY})?")
 _OPERATOR = re.compile(r"<=|>=|<|>|=|!=|LIKE|ILIKE|~~|!~~|~\*|!~\*|~|!~|IN(?![A-Za-z])|NOT[ \t]+IN(?![A-Za-z])")
