@@ -11,9 +11,9 @@ from traderx.commands.lazy import data_option, saying
 @click.option("--yes", is_flag=True, help="Ask nothing (nothing is asked anyway; for scripts that say it).")
 @data_option
 def up(yes: bool, data: str | None) -> None:  # noqa: ARG001
-    """Bring up hub, runtime and worker, make the five spaces, deploy dev in order, and book a trade.
+    """Bring everything up and book a trade.
 
-    Run again, it changes nothing and starts what has died.
+    Starts hub, runtime and worker, makes the five spaces with all units, and deploys dev in order. Run again, it changes nothing and starts what has died.
 
     Example: bin/up
     """
@@ -25,7 +25,9 @@ def up(yes: bool, data: str | None) -> None:  # noqa: ARG001
 @click.command()
 @data_option
 def down(data: str | None) -> None:
-    """End everything that bin/up started, in all environments, and keep the data.
+    """End everything and keep the data.
+
+    Whatever bin/up and bin/setup-worker started ends, in all environments.
 
     Example: bin/down
     """

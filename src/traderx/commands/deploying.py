@@ -33,9 +33,9 @@ def ordered_apply(
     as_json: bool,
     data: str | None,
 ) -> int:
-    """Deploy an environment in dependency order, each unit ready before the next; stop at the first failure.
+    """Deploy an environment in dependency order.
 
-    What runs already is passed over, so a deployment that was interrupted is simply started again.
+    Each unit is ready before the next is applied; the first failure stops it and is explained. What runs already is passed over, so a deployment that was interrupted is simply started again.
 
     Example: bin/ordered-apply dev
     """
@@ -87,7 +87,9 @@ def apply_all(
     as_json: bool,
     data: str | None,
 ) -> int:
-    """Apply all units of an environment at once: the namespace, then everything else together.
+    """Apply all units of an environment at once.
+
+    The namespace comes first, then everything else together.
 
     Example: bin/apply-all prod --cluster traderx-prod-dr
     """
@@ -130,8 +132,9 @@ def apply_all(
 def promote(
     source: str, target: str, image: str | None, lateral: bool, explain: bool, as_json: bool, data: str | None
 ) -> int:
-    """Bring what one stage has newer into the next: shown as a diff first, then done; local differences stay.
+    """Bring what is newer in one stage to the next.
 
+    It is shown as a diff first, then done; local differences stay, and upstream values they keep out are listed.
     Nothing is approved by this. --explain shows the diff and stops.
 
     Example: bin/promote dev staging

@@ -14,9 +14,9 @@ from traderx.commands.lazy import data_option, explain_option, saying
 @explain_option
 @data_option
 def install_base(update: bool, explain: bool, data: str | None) -> None:
-    """Make the base space with its 17 units and addons, and the filters space with 7 filters and 2 sets.
+    """Make the base and filters spaces.
 
-    Takes a fresh name for the project, kept in .cub-project, unless there is one.
+    The base holds 17 units and the addons, the other 7 filters and 2 sets. Takes a fresh name for the project, kept in .cub-project, unless there is one.
 
     Example: bin/install-base --explain
     """
@@ -38,7 +38,9 @@ def install_base(update: bool, explain: bool, data: str | None) -> None:
 @explain_option
 @data_option
 def install_envs(explain: bool, data: str | None) -> None:
-    """Make dev, staging and prod: each is cloned from the stage before and made different by function calls.
+    """Make dev, staging and prod.
+
+    Each is cloned from the stage before and made different by function calls, which its history shows.
 
     Example: bin/install-envs
     """
@@ -65,9 +67,10 @@ def install_envs(explain: bool, data: str | None) -> None:
 def setup_worker(
     environment: str, kubeconfig: str | None, context: str | None, explain: bool, data: str | None
 ) -> None:
-    """Make an environment's worker and target, point its units at it, and run the worker in the background.
+    """Make and run the worker of an environment.
 
-    Without --kubeconfig the target is this machine: units become processes.
+    Makes worker and target, points the units at it, and runs the worker in the background. Without --kubeconfig
+    the target is this machine: units become processes.
 
     Example: bin/setup-worker staging
     """
@@ -105,7 +108,9 @@ def secrets() -> None:
 )
 @data_option
 def create(environment: str, database_url: str | None, data: str | None) -> None:
-    """Make the environment's database secret: a file for this machine, or a Secret object on standard output.
+    """Make the database secret of an environment.
+
+    It becomes a file for this machine, or with --database-url a Secret object on standard output.
 
     Example: bin/traderx secrets create prod --database-url postgresql+psycopg://db/traderx
     """

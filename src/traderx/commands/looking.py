@@ -18,7 +18,9 @@ from traderx.commands.lazy import data_option, json_option, saying
 @json_option
 @data_option
 def status(environment: str, as_json: bool, data: str | None) -> None:
-    """Show where an environment (dev unless named) answers, and how its units are.
+    """Show where an environment answers.
+
+    Also how each of its units is. Without a name it is dev.
 
     Example: bin/traderx status staging --json
     """
@@ -46,7 +48,9 @@ def status(environment: str, as_json: bool, data: str | None) -> None:
 @click.option("--lines", default=100, show_default=True, help="So many of the last lines.")
 @data_option
 def logs(service_name: str, environment: str, follow: bool, lines: int, data: str | None) -> None:
-    """Print what a service printed; or hub, runtime, worker-ENV.
+    """Print what a service printed.
+
+    Also what hub, runtime and worker-ENV printed.
 
     Example: bin/traderx logs trade-service dev --follow
     """
@@ -79,7 +83,9 @@ def proj(data: str | None) -> None:
 @click.command()
 @click.argument("name")
 def service(name: str) -> None:
-    """Run one service in the foreground; its settings come from environment variables (PORT, DATABASE_URL …).
+    """Run one service in the foreground.
+
+    Its settings come from environment variables: PORT, DATABASE_URL and those of the unit.
 
     Example: PORT=18085 bin/traderx service reference-data
     """
