@@ -13,7 +13,8 @@ from traderx.commands.lazy import data_option, saying
 def up(yes: bool, data: str | None) -> None:  # noqa: ARG001
     """Bring everything up and book a trade.
 
-    Starts hub, runtime and worker, makes the five spaces with all units, and deploys dev in order. Run again, it changes nothing and starts what has died.
+    Starts hub, runtime and worker, makes the five spaces with all units, and deploys dev in order.
+    Run again, it changes nothing and starts what has died.
 
     Example: bin/up
     """

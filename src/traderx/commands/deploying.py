@@ -35,7 +35,8 @@ def ordered_apply(
 ) -> int:
     """Deploy an environment in dependency order.
 
-    Each unit is ready before the next is applied; the first failure stops it and is explained. What runs already is passed over, so a deployment that was interrupted is simply started again.
+    Each unit is ready before the next is applied; the first failure stops it and is explained.
+    What runs already is passed over, so a deployment that was interrupted is simply started again.
 
     Example: bin/ordered-apply dev
     """

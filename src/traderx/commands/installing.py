@@ -16,7 +16,8 @@ from traderx.commands.lazy import data_option, explain_option, saying
 def install_base(update: bool, explain: bool, data: str | None) -> None:
     """Make the base and filters spaces.
 
-    The base holds 17 units and the addons, the other 7 filters and 2 sets. Takes a fresh name for the project, kept in .cub-project, unless there is one.
+    The base holds 17 units and the addons, the other 7 filters and 2 sets.
+    Takes a fresh name for the project, kept in .cub-project, unless there is one.
 
     Example: bin/install-base --explain
     """
