@@ -63,6 +63,16 @@ class Kind:
         return {f.encode_name: f.name for f in msgspec.structs.fields(self.record)}
 
     @cached_property
+    def has_type(self) -> bool:
+        """Whether the record says on the wire what it is."""
+        return "entity_type" in self.by_wire_name.values()
+
+    @cached_property
+    def is_immutable(self) -> bool:
+        """Whether rows never change, so that "updated" means "created"."""
+        return "updated_at" in self.by_wire_name.values() and "updated_at" not in self.table.c
+
+    @cached_property
     def holder(self) -> dict[str, str]:
         """Attribute of the extended record by what it holds on the wire, such as ``upstream_unit``."""
         assert self.extended is not None

@@ -233,10 +233,10 @@ def test_include_and_select_trim_what_is_shown(hub: Hub, scene: Scene) -> None:
     found = shown(TARGET, entities.list_entities(hub, scene.caller, TARGET, listing), listing)
 
     target = found[0]["Target"]
-    assert sorted(target) == ["OrganizationID", "Slug", "SpaceID", "TargetID"]
+    assert sorted(target) == ["CursorID", "OrganizationID", "Slug", "SpaceID", "TargetID"]
     assert found[0]["BridgeWorker"]["Slug"] == "w1"
     assert "Secret" not in found[0]["BridgeWorker"]
-    assert sorted(found[0]["Space"]) == ["OrganizationID", "Slug", "SpaceID"]
+    assert sorted(found[0]["Space"]) == ["CursorID", "OrganizationID", "Slug", "SpaceID"]
 
 
 def test_select_keeps_what_where_asks_for(hub: Hub, scene: Scene) -> None:

@@ -109,5 +109,6 @@ def entity(name: str, id_name: str, *own: Column[Any], in_space: bool = True) ->
     Index(
         f"{name}_slug_living", table.c[parent], table.c.slug, unique=True, sqlite_where=living, postgresql_where=living
     )
+    Index(f"{name}_slug", table.c.slug)
     Index(f"{name}_parent_cursor", table.c[parent], table.c.cursor_id)
     return table

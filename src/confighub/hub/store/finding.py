@@ -1,8 +1,8 @@
 """Where the attributes that a where-expression names are stored: the resolver for ``query.sql``.
 
 An attribute of a related record is reached by a correlated sub-query over the key of the
-related table, so a list needs no joins and a missing record gives nulls. Terms about labels
-and gates against literals become ``IN (SELECT …)`` over the side table, whose index finds them.
+related table, so a list needs no joins and a missing record gives nulls. A term about a label
+looks at the labels of one row; ``leading`` picks the rarest of them, whose index then finds the rows.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, func, literal, or_, select, true
 
 from confighub.hub.kinds import KINDS, Kind
 from confighub.hub.store.entities import labels
 from confighub.hub.store.history import applications, approvals, gate_results
 from confighub.hub.store.work_queue import unit_events
 from confighub.query import fields, parser, sql
-from confighub.query.expression import Attribute
+from confighub.query.expression import Attribute, Comparison, Expression, Membership, Term
 from confighub.records.base import ZERO_TIME
 
 Test = Callable[[ColumnElement[Any]], ColumnElement[bool]]
@@ -58,7 +58,8 @@ class Stored:
             return self._has_related(attribute.relation, lambda related: related.entry(_own(attribute), test))
         if attribute.name == "ApplyGates":
             return self._gate(attribute.key, test)
-        return self.id.in_(select(labels.c.entity_id).where(labels.c.key == attribute.key, test(labels.c.value)))
+        own = labels.c.entity_id == self.id, labels.c.key == attribute.key
+        return select(literal(1)).where(*own, test(labels.c.value)).correlate(self.rows).exists()
 
     def size(self, attribute: Attribute) -> ColumnElement[int]:
         """Return the number of entries of a list or map."""
@@ -164,6 +165,41 @@ class Stored:
         if "deleted_at" in related.rows.c:
             condition = and_(condition, related.rows.c.deleted_at.is_(None))
         return related, condition
+
+
+def leading(tx: Connection, kind: Kind, expression: Expression) -> ColumnElement[bool]:
+    """Return a condition that the expression implies and whose index finds few rows; true when there is none.
+
+    The database keeps no statistics of single values, so the candidates are counted, up to a limit.
+    """
+    candidates = [found for term in expression.terms if (found := _label_term(term)) is not None]
+    if not candidates:
+        return true()
+    chosen = candidates[0]
+    if len(candidates) > 1:
+        chosen = min(candidates, key=lambda one: _count_up_to(tx, one, PROBE_LIMIT))
+    return kind.id_column.in_(chosen)
+
+
+PROBE_LIMIT = 2000
+"""Labels counted before a term counts as common; a probe then costs well below a millisecond."""
+
+
+def _label_term(term: Term) -> Select[tuple[str]] | None:
+    """Return the ids of the rows with the label that the term asks for; None for other terms."""
+    left = term.left
+    if not isinstance(left, Attribute) or left.name != "Labels" or not left.key or left.relation:
+        return None
+    found = select(labels.c.entity_id).where(labels.c.key == left.key)
+    if isinstance(term, Membership) and not term.is_negated:
+        return found.where(labels.c.value.in_(term.values))
+    if isinstance(term, Comparison) and term.operator == "=" and not isinstance(term.right, Attribute):
+        return found.where(labels.c.value == term.right)
+    return None
+
+
+def _count_up_to(tx: Connection, found: Select[tuple[str]], limit: int) -> int:
+    return tx.execute(select(func.count()).select_from(found.limit(limit).subquery())).scalar_one()
 
 
 _REVISION_NUM = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import Column, Connection, Row, Table, delete, insert
@@ -12,18 +12,28 @@ from confighub.hub.store.entities import labels
 from confighub.records.base import NIL_ID
 
 
-def columns(kind: Kind, attributes: Sequence[str] | None = None) -> list[Column[Any]]:
+def columns(kind: Kind, attributes: Collection[str] | None = None) -> list[Column[Any]]:
     """Return the columns that fill the record, or those of some attributes."""
     wanted = kind.stored if attributes is None else attributes
     return [kind.table.c[name] for name in kind.stored if name in wanted]
 
 
 def record(kind: Kind, row: Row[Any]) -> Any:
-    """Return the record that a row of the kind's columns shows; columns that were not read leave defaults."""
-    found = kind.record(**{name: value for name, value in row._mapping.items() if name in kind.stored})
-    if "entity_type" in kind.by_wire_name.values():
+    """Return the record that a row of all the kind's columns shows."""
+    return _record(kind, kind.stored, row)
+
+
+def records(kind: Kind, rows: Iterable[Row[Any]], attributes: Collection[str] | None = None) -> list[Any]:
+    """Return the records of rows of the columns of those attributes; what was not read leaves defaults."""
+    names = kind.stored if attributes is None else tuple(name for name in kind.stored if name in attributes)
+    return [_record(kind, names, row) for row in rows]
+
+
+def _record(kind: Kind, names: tuple[str, ...], row: Row[Any]) -> Any:
+    found = kind.record(**dict(zip(names, row, strict=True)))
+    if kind.has_type:
         found.entity_type = kind.name
-    if "updated_at" not in kind.table.c and "updated_at" in kind.by_wire_name.values():
+    if kind.is_immutable:
         found.updated_at = found.created_at
     return found
 

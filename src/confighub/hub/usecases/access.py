@@ -11,7 +11,7 @@ from confighub.hub.caller import ROLES, Caller, Right
 from confighub.hub.kinds import SPACE, Kind
 from confighub.hub.store.entities import spaces
 from confighub.hub.store.people import organization_members, organizations, space_roles, users
-from confighub.hub.store.rows import record
+from confighub.hub.store.rows import columns, record
 from confighub.records.base import NIL_ID
 from confighub.records.spaces import Space
 
@@ -44,7 +44,8 @@ def require_space(tx: Connection, caller: Caller, space_id: str | None, right: R
 
     Raises: NotFound, when there is none that the caller sees; Forbidden, when they may not do this there.
     """
-    row = tx.execute(select(spaces).where(spaces.c.space_id == (space_id or NIL_ID), visible(SPACE, caller))).first()
+    query = select(*columns(SPACE)).where(spaces.c.space_id == (space_id or NIL_ID), visible(SPACE, caller))
+    row = tx.execute(query).first()
     if row is None:
         raise NotFound(f"no such space: {space_id}")
     space = record(SPACE, row)

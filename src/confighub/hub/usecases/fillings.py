@@ -68,7 +68,7 @@ def fill(
             _fill_revision_data(tx, found)
         if wants("MutationSources"):
             _fill_revision_sources(tx, found)
-    elif kind.name == "BridgeWorker":
+    elif kind.name == "BridgeWorker" and wants("Secret"):
         _open_secrets(hub, caller, found)
 
 

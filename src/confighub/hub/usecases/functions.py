@@ -119,7 +119,7 @@ def _run(
         result = invoke(
             text,
             request.function_invocations,
-            context=gates.context_of(tx, unit, space),
+            context=gates.context_of(tx, unit, space, text),
             toolchain=unit.toolchain_type,
             cast_strings=request.cast_string_args_to_scalars,
             num_filters=request.num_filters,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -75,8 +76,8 @@ def call_of(tx: Connection, trigger: Trigger) -> FunctionInvocation:
     return FunctionInvocation(function_name=trigger.function_name, arguments=trigger.arguments)
 
 
-def context_of(tx: Connection, unit: Unit, space: Space) -> Context:
-    """Return what functions may know of the unit they run on."""
+def context_of(tx: Connection, unit: Unit, space: Space, text: str) -> Context:
+    """Return what functions may know of the unit whose text they are given; approvals are of this very text."""
     from confighub.functions.invoke import Context
 
     names = select(users.c.username).where(users.c.user_id.in_(unit.approved_by or []))
@@ -91,6 +92,7 @@ def context_of(tx: Connection, unit: Unit, space: Space) -> Context:
         approved_by=tuple(tx.execute(names).scalars()) if unit.approved_by else (),
         labels=unit.labels,
         annotations=unit.annotations,
+        previous_content_hash=crc32(text.encode()),
     )
 
 
@@ -151,7 +153,7 @@ def look_again(tx: Connection, unit: Unit, space: Space, text: str) -> dict[str,
     Returns those that are closed; the unit's row is the caller's to write.
     """
     calls = triggers_of(tx, unit.space_id, "Mutation", unit.toolchain_type)
-    context = context_of(tx, unit, space)
+    context = context_of(tx, unit, space, text)
     found = look(calls, text, context, environment=environment_of(space), toolchain=unit.toolchain_type)
     return store_gates(tx, unit.unit_id or "", unit.head_revision_num, found)
 

@@ -58,7 +58,7 @@ def plan(tx: Connection, unit: Unit, space: Space, draft: Draft) -> Planned:
     # A new revision starts without approvals, and functions are told so.
     unit = replace_unit(unit, approved_by=[], head_revision_num=unit.head_revision_num + 1)
     calls = gates.triggers_of(tx, unit.space_id, "Mutation", unit.toolchain_type)
-    context = gates.context_of(tx, unit, space)
+    context = gates.context_of(tx, unit, space, draft.text)
     text, steps = gates.run_mutating(calls, draft.text, context, unit.toolchain_type)
     if steps:
         refuse_text(text, unit.toolchain_type)

@@ -10,21 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, true
+from sqlalchemy import ColumnElement, Connection, select
 
 from confighub.errors import BadRequest, NotFound
 from confighub.hub.caller import Caller
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import FILTER, SET, UNIT, Kind
-from confighub.hub.store.finding import KnownSet, Stored
-from confighub.hub.store.rows import columns, own_id, record
-from confighub.hub.usecases import fillings, includes
+from confighub.hub.store.finding import KnownSet, Stored, leading
+from confighub.hub.store.rows import columns, own_id, record, records
+from confighub.hub.usecases import fillings, includes, showing
 from confighub.hub.usecases.access import visible
 from confighub.query import evaluate, fields, parser, sql
 from confighub.query.expression import Expression
-from confighub.records.base import to_builtins
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Listing:
     where_data: str = ""
     resource_type: str = ""
 
-    @property
+    @cached_property
     def includes(self) -> tuple[str, ...]:
         """The attributes to expand, in order."""
         return _names(self.include)
 
-    @property
+    @cached_property
     def selected(self) -> frozenset[str]:
         """The names to show; empty means all."""
         return frozenset(_names(self.select))
@@ -67,30 +67,13 @@ def find(
     ``scope`` narrows further, to one space or unit. Kinds without extended record come flat.
     Raises: BadQuery, BadRequest for what cannot be asked; NotFound for a filter that is not there.
     """
-    expression = parser.parse(listing.where, kind.name)
-    scopes = list(scope)
-    if listing.filter:
-        listing, expression, more = _apply_filter(tx, caller, kind, listing, expression)
-        scopes += more
     fillings.check_includes(kind, listing.includes)
-    stored = Stored(kind, sets=known_sets(tx, caller, expression))
-    conditions = [visible(kind, caller), sql.condition(expression, stored, has_re2=hub.database.is_sqlite), *scopes]
-    if listing.contains:
-        conditions.append(sql.contains(kind.name, listing.contains, stored))
-    if listing.after:
-        conditions.append(kind.table.c.cursor_id > listing.after)
-    query = select(*columns(kind)).where(*conditions).order_by(kind.table.c.cursor_id)
-    is_rechecked = bool(listing.where_data or listing.resource_type) or not hub.database.is_sqlite
-    if listing.limit is not None and not is_rechecked:
-        query = query.limit(listing.limit)
-    found = [record(kind, row) for row in tx.execute(query)]
-    if listing.where_data or listing.resource_type:
-        found = fillings.matching_data(tx, found, where_data=listing.where_data, resource_type=listing.resource_type)
+    attributes = None
+    if listing.selected:
+        attributes = showing.read_attributes(kind, listing.selected, listing.where, listing.includes)
+    found = _matching(hub, tx, caller, kind, listing, scope, attributes)
     fillings.fill(hub, tx, caller, kind, found, listing.selected)
-    extended = includes.expand(tx, caller, kind, found, listing.includes)
-    if not hub.database.is_sqlite:
-        extended = _with_patterns(kind, extended, expression)
-    return extended[: listing.limit] if is_rechecked and listing.limit is not None else extended
+    return includes.expand(tx, caller, kind, found, listing.includes)
 
 
 def find_one(
@@ -108,29 +91,11 @@ def find_one(
 
 
 def shown(kind: Kind, found: Any, listing: Listing) -> Any:
-    """Return the records as they go onto the wire, trimmed to what ``select`` asks for.
-
-    Without ``select`` they come back as they are. Ids, ``Slug``, attributes named in ``where``
-    and what the public client cannot do without stay. A dotted name, such as ``Space.Slug``,
-    trims a related record.
-    """
+    """Return a record, or a list of them, as ``showing`` says; without ``select`` they are unchanged."""
     if not listing.selected:
         return found
-    if isinstance(found, list):
-        return [shown(kind, one, listing) for one in found]
-    kept = _kept(kind, listing)
-    if kind.extended is None:
-        return _trim(to_builtins(found), kept)
-    tree = to_builtins(found)
-    relations = {r.name: r.entity for r in fields.of(kind.name).includes.values()}
-    for name, value in tree.items():
-        if name == kind.name:
-            tree[name] = _trim(value, kept)
-        elif name in relations and isinstance(value, dict):
-            dotted = {n.split(".", 1)[1] for n in listing.selected if n.startswith(f"{name}.")}
-            if dotted:
-                tree[name] = _trim(value, dotted | _always(relations[name]))
-    return tree
+    trim = showing.Trim(kind, listing.selected, listing.where)
+    return [trim(one) for one in found] if isinstance(found, list) else trim(found)
 
 
 def known_sets(tx: Connection, caller: Caller, expression: Expression) -> list[KnownSet]:
@@ -146,24 +111,14 @@ def choose(
     tx: Connection, hub: Hub, caller: Caller, kind: Kind, where: str, *scope: ColumnElement[bool], contains: str = ""
 ) -> list[Any]:
     """Return the plain records that match, by CursorID, with nothing expanded or filled."""
-    expression = parser.parse(where, kind.name)
-    stored = Stored(kind, sets=known_sets(tx, caller, expression))
-    conditions = [visible(kind, caller), sql.condition(expression, stored, has_re2=hub.database.is_sqlite), *scope]
-    conditions.append(sql.contains(kind.name, contains, stored) if contains else true())
-    query = select(*columns(kind)).where(*conditions).order_by(kind.table.c.cursor_id)
-    found = [record(kind, row) for row in tx.execute(query)]
-    if hub.database.is_sqlite:
-        return found
-    patterns = expression.only_patterns()
-    return [one for one in found if evaluate.matches(patterns, {kind.name: one})]
+    return _matching(hub, tx, caller, kind, Listing(where=where, contains=contains), scope)
 
 
 def choose_units(
     tx: Connection, hub: Hub, caller: Caller, selection: Listing, *scope: ColumnElement[bool]
 ) -> list[Any]:
     """Return the plain units that where, contains, filter and the data filter of the selection choose."""
-    wanted = replace(selection, include="", select="UnitID")
-    return [one.unit for one in find(hub, tx, caller, UNIT, wanted, *scope)]
+    return _matching(hub, tx, caller, UNIT, selection, scope)
 
 
 def find_filter(tx: Connection, caller: Caller, reference: str) -> Any:
@@ -188,61 +143,72 @@ def find_filter(tx: Connection, caller: Caller, reference: str) -> Any:
     return record(FILTER, rows[0])
 
 
-def _apply_filter(
-    tx: Connection, caller: Caller, kind: Kind, listing: Listing, expression: Expression
+def _matching(
+    hub: Hub,
+    tx: Connection,
+    caller: Caller,
+    kind: Kind,
+    listing: Listing,
+    scope: Sequence[ColumnElement[bool]],
+    attributes: frozenset[str] | None = None,
+) -> list[Any]:
+    """Return the plain records that are chosen, with some or all of their attributes."""
+    expression = parser.parse(listing.where, kind.name)
+    scopes = list(scope)
+    if listing.filter:
+        listing, expression, scopes = _with_filter(tx, caller, kind, listing, expression, scopes)
+    has_re2 = hub.database.is_sqlite
+    stored = Stored(kind, sets=known_sets(tx, caller, expression))
+    conditions = [leading(tx, kind, expression), visible(kind, caller)]
+    conditions += [sql.condition(expression, stored, has_re2=has_re2), *scopes]
+    if listing.contains:
+        conditions.append(sql.contains(kind.name, listing.contains, stored))
+    if listing.after:
+        conditions.append(kind.table.c.cursor_id > listing.after)
+    patterns = Expression(kind.name) if has_re2 else expression.only_patterns()
+    is_sifted = bool(listing.where_data or listing.resource_type or patterns.terms)
+    if is_sifted:
+        attributes = None
+    query = select(*columns(kind, attributes)).where(*conditions).order_by(kind.table.c.cursor_id)
+    if listing.limit is not None and not is_sifted:
+        query = query.limit(listing.limit)
+    found = records(kind, tx.execute(query), attributes)
+    if not is_sifted:
+        return found
+    if patterns.terms:
+        found = _with_patterns(tx, caller, kind, found, patterns)
+    if listing.where_data or listing.resource_type:
+        found = fillings.matching_data(tx, found, where_data=listing.where_data, resource_type=listing.resource_type)
+    return found if listing.limit is None else found[: listing.limit]
+
+
+def _with_filter(
+    tx: Connection,
+    caller: Caller,
+    kind: Kind,
+    listing: Listing,
+    expression: Expression,
+    scopes: list[ColumnElement[bool]],
 ) -> tuple[Listing, Expression, list[ColumnElement[bool]]]:
     stored_filter = find_filter(tx, caller, listing.filter)
     if stored_filter.from_ != kind.name:
         raise BadRequest(f"filter {listing.filter} is about {stored_filter.from_}, not about {kind.name}")
-    more: list[ColumnElement[bool]] = []
     if stored_filter.from_space_id and kind.is_in_space:
-        more.append(kind.table.c.space_id == stored_filter.from_space_id)
+        scopes = [*scopes, kind.table.c.space_id == stored_filter.from_space_id]
     data_terms = [term for term in (stored_filter.where_data, listing.where_data) if term]
-    return (
-        replace(
-            listing,
-            where_data=" AND ".join(data_terms),
-            resource_type=listing.resource_type or stored_filter.resource_type,
-        ),
-        expression.and_(parser.parse(stored_filter.where, kind.name)),
-        more,
-    )
+    resource_type = listing.resource_type or stored_filter.resource_type
+    listing = replace(listing, where_data=" AND ".join(data_terms), resource_type=resource_type)
+    return listing, expression.and_(parser.parse(stored_filter.where, kind.name)), scopes
 
 
-def _with_patterns(kind: Kind, found: list[Any], expression: Expression) -> list[Any]:
-    patterns = expression.only_patterns()
-    if not patterns.terms:
-        return found
-    return [one for one in found if evaluate.matches(patterns, _tree(kind, one))]
-
-
-def _tree(kind: Kind, one: Any) -> dict[str, Any]:
-    if kind.extended is None:
-        return {kind.name: one}
-    return dict(includes.relations_of(one))
-
-
-_ALWAYS = {
-    "Unit": frozenset({"MutationSources"}),
-    "Revision": frozenset({"MutationSources"}),
-    "Mutation": frozenset({"ProvidedResource", "FunctionInvocation"}),
-}
-"""What makes the public client crash when it is missing, selected or not."""
-
-_PARENTS = frozenset({"OrganizationID", "SpaceID", "UnitID", "Slug"})
-
-
-def _always(entity: str) -> frozenset[str]:
-    return _PARENTS | {f"{entity}ID"} | _ALWAYS.get(entity, frozenset())
-
-
-def _kept(kind: Kind, listing: Listing) -> frozenset[str]:
-    used = {attribute.name for attribute in parser.parse(listing.where, kind.name).attributes()}
-    return listing.selected | _always(kind.name) | used
-
-
-def _trim(tree: dict[str, Any], kept: Sequence[str] | frozenset[str] | set[str]) -> dict[str, Any]:
-    return {name: value for name, value in tree.items() if name in kept}
+def _with_patterns(tx: Connection, caller: Caller, kind: Kind, found: list[Any], patterns: Expression) -> list[Any]:
+    """Return those that match the patterns, which this database cannot evaluate."""
+    known = fields.of(kind.name).includes
+    wanted = tuple(include for include, relation in known.items() if relation.name in patterns.relations)
+    trees: list[dict[str, Any]] = [{kind.name: one} for one in found]
+    if wanted:
+        trees = [dict(includes.relations_of(one)) for one in includes.expand(tx, caller, kind, found, wanted)]
+    return [one for one, tree in zip(found, trees, strict=True) if evaluate.matches(patterns, tree)]
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -188,7 +188,7 @@ def first_draft(tx: Connection, unit: Unit, space: Space, upstream: Unit | None,
     unit.upstream_revision_num = upstream.head_revision_num
     origin = Origin(upgraded_from_upstream_revision_num=upstream.head_revision_num)
     steps = [Step(origin, compared("", text, unit.toolchain_type), is_upstream=True)]
-    context = gates.context_of(tx, unit, space)
+    context = gates.context_of(tx, unit, space, text)
     for event, space_id in (("PreClone", upstream.space_id), ("PostClone", space.space_id)):
         calls = gates.triggers_of(tx, space_id, event, unit.toolchain_type)
         text, more = gates.run_mutating(calls, text, context, unit.toolchain_type)

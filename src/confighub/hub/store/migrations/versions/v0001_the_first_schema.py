@@ -114,6 +114,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("bridge_worker_id"),
     )
     op.create_index("bridge_workers_parent_cursor", "bridge_workers", ["space_id", "cursor_id"], unique=False)
+    op.create_index("bridge_workers_slug", "bridge_workers", ["slug"], unique=False)
     op.create_index(
         "bridge_workers_slug_living",
         "bridge_workers",
@@ -152,6 +153,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("change_set_id"),
     )
     op.create_index("change_sets_parent_cursor", "change_sets", ["space_id", "cursor_id"], unique=False)
+    op.create_index("change_sets_slug", "change_sets", ["slug"], unique=False)
     op.create_index(
         "change_sets_slug_living",
         "change_sets",
@@ -184,6 +186,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("filter_id"),
     )
     op.create_index("filters_parent_cursor", "filters", ["space_id", "cursor_id"], unique=False)
+    op.create_index("filters_slug", "filters", ["slug"], unique=False)
     op.create_index(
         "filters_slug_living",
         "filters",
@@ -234,6 +237,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("invocation_id"),
     )
     op.create_index("invocations_parent_cursor", "invocations", ["space_id", "cursor_id"], unique=False)
+    op.create_index("invocations_slug", "invocations", ["slug"], unique=False)
     op.create_index(
         "invocations_slug_living",
         "invocations",
@@ -273,6 +277,7 @@ def upgrade() -> None:
     )
     op.create_index("links_from", "links", ["from_unit_id"], unique=False)
     op.create_index("links_parent_cursor", "links", ["space_id", "cursor_id"], unique=False)
+    op.create_index("links_slug", "links", ["slug"], unique=False)
     op.create_index(
         "links_slug_living",
         "links",
@@ -377,6 +382,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("set_id"),
     )
     op.create_index("sets_parent_cursor", "sets", ["space_id", "cursor_id"], unique=False)
+    op.create_index("sets_slug", "sets", ["slug"], unique=False)
     op.create_index(
         "sets_slug_living",
         "sets",
@@ -409,6 +415,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("space_id"),
     )
     op.create_index("spaces_parent_cursor", "spaces", ["organization_id", "cursor_id"], unique=False)
+    op.create_index("spaces_slug", "spaces", ["slug"], unique=False)
     op.create_index(
         "spaces_slug_living",
         "spaces",
@@ -435,6 +442,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("tag_id"),
     )
     op.create_index("tags_parent_cursor", "tags", ["space_id", "cursor_id"], unique=False)
+    op.create_index("tags_slug", "tags", ["slug"], unique=False)
     op.create_index(
         "tags_slug_living",
         "tags",
@@ -465,6 +473,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("target_id"),
     )
     op.create_index("targets_parent_cursor", "targets", ["space_id", "cursor_id"], unique=False)
+    op.create_index("targets_slug", "targets", ["slug"], unique=False)
     op.create_index(
         "targets_slug_living",
         "targets",
@@ -517,6 +526,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("trigger_id"),
     )
     op.create_index("triggers_parent_cursor", "triggers", ["space_id", "cursor_id"], unique=False)
+    op.create_index("triggers_slug", "triggers", ["slug"], unique=False)
     op.create_index(
         "triggers_slug_living",
         "triggers",
@@ -586,6 +596,7 @@ def upgrade() -> None:
     )
     op.create_index("units_parent_cursor", "units", ["space_id", "cursor_id"], unique=False)
     op.create_index("units_set", "units", ["set_id"], unique=False)
+    op.create_index("units_slug", "units", ["slug"], unique=False)
     op.create_index(
         "units_slug_living",
         "units",
@@ -637,6 +648,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("view_id"),
     )
     op.create_index("views_parent_cursor", "views", ["space_id", "cursor_id"], unique=False)
+    op.create_index("views_slug", "views", ["slug"], unique=False)
     op.create_index(
         "views_slug_living",
         "views",
