@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,18 @@ def test_debugging_shows_the_exchange_on_standard_error_only(cub: Terminal) -> N
 
     assert "> GET /api/space" in ran.err
     assert ran.lines == ["dev"]
+
+
+def test_a_slow_answer_is_told_on_standard_error(cub: Terminal, hub: AnsweringHub) -> None:
+    def slowly(_: object) -> list[object]:
+        time.sleep(1.2)
+        return []
+
+    hub.on("GET /api/unit", slowly)
+
+    ran = cub.run("unit", "list", "--space", "*", "--names")
+
+    assert ran.err == "  still waiting for the hub: GET /api/unit\n"
 
 
 def process(*args: str, home: Path, url: str, **environment: str) -> subprocess.CompletedProcess[str]:

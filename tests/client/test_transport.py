@@ -104,22 +104,25 @@ def test_an_absent_hub_is_named_with_the_command_that_starts_one() -> None:
 
 
 def test_a_connection_that_the_hub_closed_is_not_used_again() -> None:
+    closed = threading.Event()
+
+    def serve(server: socket.socket) -> None:
+        for _ in range(2):
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(65536)
+                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            closed.set()
+
     with socket.create_server(("127.0.0.1", 0)) as server:
-        transport = Transport(f"http://127.0.0.1:{server.getsockname()[1]}", timeout_s=5)
-
-        def serve() -> None:
-            for _ in range(2):
-                peer, _ = server.accept()
-                with peer:
-                    peer.recv(65536)
-                    peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-
-        thread = threading.Thread(target=serve)
+        server.settimeout(20)
+        thread = threading.Thread(target=serve, args=[server], daemon=True)
         thread.start()
+        transport = Transport(f"http://127.0.0.1:{server.getsockname()[1]}", timeout_s=20)
         first = transport.request("POST", "/space", body={})
+        assert closed.wait(20)
         second = transport.request("POST", "/space", body={})
-        thread.join()
-        transport.close()
+        thread.join(20)
 
     assert (first, second) == ({}, {})
 

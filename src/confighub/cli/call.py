@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from confighub.cli.output import Output
+from confighub.cli.output import Output, note
 from confighub.errors import BadRequest, Unauthenticated
 from confighub.settings import ClientSettings
 
@@ -99,10 +99,12 @@ class Call:
 
     @cached_property
     def hub(self) -> HubClient:
-        """The hub, in the name of whoever is logged in."""
+        """The hub, in the name of whoever is logged in; a slow answer is told on standard error."""
         from confighub.client.session import connect
 
-        return connect(self.settings)
+        hub = connect(self.settings)
+        hub.transport.on_slow = lambda request: note(f"  still waiting for the hub: {request}")
+        return hub
 
     @cached_property
     def scope(self) -> Scope:

@@ -12,8 +12,9 @@ import json
 import select
 import socket
 import sys
+import threading
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -51,6 +52,7 @@ _BY_STATUS: dict[int, type[ConfigHubError]] = {
     503: RetryLater,
     504: RetryLater,
 }
+_SLOW_S = 1.0
 _LOG_IN = "log in: cub auth test-login NAME"
 
 
@@ -80,6 +82,8 @@ class Transport:
         self.debug = debug
         self._secure = parts.scheme == "https"
         self._address = (parts.hostname, parts.port or (443 if self._secure else 80))
+        self.on_slow: Callable[[str], None] | None = None
+        """Called with the request, from another thread, when an answer takes longer than a second."""
         self._idle: list[http.client.HTTPConnection] = []
 
     def request(
@@ -152,6 +156,7 @@ class Transport:
         self, method: str, target: str, payload: bytes | None, headers: dict[str, str]
     ) -> tuple[int, str, bytes]:
         connection = self._take()
+        patience = self._patience(f"{method} {target.partition('?')[0]}")
         try:
             connection.request(method, target, body=payload, headers=headers)
             response = connection.getresponse()
@@ -163,8 +168,20 @@ class Transport:
             # half an answer may be left on it, as after Ctrl-C
             connection.close()
             raise
+        finally:
+            if patience is not None:
+                patience.cancel()
         self._idle.append(connection)
         return response.status, response.getheader("X-Request-Id", ""), answer
+
+    def _patience(self, request: str) -> threading.Timer | None:
+        """Start the time after which a caller who wants to know is told that the hub is slow."""
+        if self.on_slow is None:
+            return None
+        timer = threading.Timer(_SLOW_S, self.on_slow, [request])
+        timer.daemon = True
+        timer.start()
+        return timer
 
     def _take(self) -> http.client.HTTPConnection:
         """Return an idle connection that the hub still holds open, else a new one."""
