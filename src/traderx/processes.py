@@ -87,31 +87,25 @@ class Processes:
         known = self.known().get(name)
         return known is not None and self.start(name, known.command, known.environment)
 
-    def stop(self, name: str) -> list[psutil.Process]:
-        """End the process, and return what it leaves behind: itself or descendants that would not end."""
-        process = self._process(self.known().get(name))
-        if process is None:
-            return []
-        family = [process, *_descendants(process)]
-        _signal(process, signal.SIGTERM)
-        _, left = psutil.wait_procs([process], timeout=self.grace_s)
-        for stubborn in left:
-            _signal(stubborn, signal.SIGKILL)
-        psutil.wait_procs(family, timeout=self.grace_s / 2)
-        return [one for one in family if _runs(one)]
-
     def stop_all(self, names: Sequence[str]) -> list[str]:
-        """End the named processes, one after the other, and verify it.
+        """End the named processes together, and verify that they and all that they started are gone.
 
-        Returns a line for each process that had to be killed. Raises: ConfigHubError when one survives even that.
+        Returns a line for each that had to be killed. Raises: ConfigHubError when one survives even that.
         """
+        found = {name: self._process(known) for name, known in self.known().items() if name in names}
+        running = {name: process for name, process in found.items() if process is not None}
+        families = {name: [process, *_descendants(process)] for name, process in running.items()}
+        for process in running.values():
+            _signal(process, signal.SIGTERM)
+        psutil.wait_procs(list(running.values()), timeout=self.grace_s)
         killed = []
-        for name in names:
-            for one in self.stop(name):
+        for name, family in families.items():
+            # what the process started may need a moment to notice that it is gone
+            psutil.wait_procs(family[1:], timeout=self.grace_s / 2)
+            for one in filter(_runs, family):
                 killed.append(f"{name}: process {one.pid} did not end by itself and was killed")
-                _signal(one, signal.SIGKILL)
-                if psutil.wait_procs([one], timeout=self.grace_s / 2)[1]:
-                    raise ConfigHubError(f"process {one.pid} of {name} cannot be ended", hint=f"see: ps -p {one.pid}")
+                end_at_once(one, what=name)
+        for name in names:
             self._note_end(name)
         return killed
 
@@ -174,6 +168,26 @@ def refuse_taken(port: int, *, what: str, hint: str) -> None:
     holder = holder_of(port)
     if holder:
         raise Conflict(f"port {port}, which {what} needs, is in use by {holder}", hint=hint)
+
+
+def strays(folder: Path) -> list[psutil.Process]:
+    """Return the hubs, runtimes and workers that run on something in the folder; people's own programs are not meant."""
+    inside = f"{folder.absolute()}/"
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        is_ours = any(Path(word).name in ("confighub", "cub") for word in words[:2])
+        if is_ours and {"serve", "runtime", "run"} & set(words) and any(word.startswith(inside) for word in words):
+            found.append(process)
+    return [process for process in found if _runs(process)]
+
+
+def end_at_once(process: psutil.Process, *, what: str) -> None:
+    """Kill the process and see that it is gone. Raises: ConfigHubError when it is not."""
+    _signal(process, signal.SIGKILL)
+    psutil.wait_procs([process], timeout=GRACE_S)
+    if _runs(process):
+        raise ConfigHubError(f"process {process.pid} of {what} cannot be ended", hint=f"see: ps -p {process.pid}")
 
 
 def _spawn(command: Sequence[str], environment: Mapping[str, str], log: Path) -> int:

@@ -17,7 +17,7 @@ from confighub.client.transport import Transport
 from confighub.errors import ConfigHubError, Conflict, RetryLater
 from confighub.settings import LOOPBACK, ClientSettings
 from traderx import topology
-from traderx.processes import Processes, holder_of, refuse_taken
+from traderx.processes import Processes, end_at_once, holder_of, refuse_taken, strays
 from traderx.project import Project, read_json, replace_file
 
 Say = Callable[[str], None]
@@ -123,10 +123,14 @@ class Stack:
 
         Raises: ConfigHubError when a process survives.
         """
-        names = [name for name in self.processes.known() if name not in (HUB, RUNTIME)] + [RUNTIME, HUB]
-        running = [name for name in names if self.processes.is_alive(name)]
-        for line in self.processes.stop_all(names):
+        workers = [name for name in self.processes.known() if name not in (HUB, RUNTIME)]
+        running = [name for name in (*workers, RUNTIME, HUB) if self.processes.is_alive(name)]
+        # workers first, or they would report that everything went away
+        for line in self.processes.stop_all(workers) + self.processes.stop_all([RUNTIME, HUB]):
             self.say(line)
+        for stray in strays(self.project.data):
+            self.say(f"process {stray.pid} works on {self.project.data} and was not ours to know: killed")
+            end_at_once(stray, what=str(self.project.data))
         return running
 
     def _port(self) -> int:

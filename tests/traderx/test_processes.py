@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from confighub.errors import Conflict
-from traderx.processes import Processes, holder_of, refuse_taken
+from traderx.processes import Processes, end_at_once, holder_of, refuse_taken, strays
 
 SLEEP = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"]
 STUBBORN = [
@@ -27,11 +27,9 @@ STUBBORN = [
 
 @pytest.fixture
 def processes(tmp_path: Path) -> Iterator[Processes]:
-    made = Processes(tmp_path)
+    made = Processes(tmp_path, grace_s=2.0)
     yield made
-    for name in made.known():
-        for one in made.stop(name):
-            one.kill()
+    made.stop_all(list(made.known()))
 
 
 def pid_of(processes: Processes, name: str) -> int:
@@ -125,3 +123,33 @@ def test_a_forgotten_process_is_not_started_again(processes: Processes) -> None:
     processes.forget("hub")
 
     assert not processes.start_again("hub")
+
+
+def test_what_a_process_started_ends_with_it(processes: Processes) -> None:
+    parent = f"import subprocess, sys, time; subprocess.Popen({SLEEP!r}); time.sleep(60)"
+    processes.start("runtime", [sys.executable, "-c", parent])
+    process = psutil.Process(pid_of(processes, "runtime"))
+    until(lambda: len(process.children()) == 1)
+    (child,) = process.children()
+
+    killed = processes.stop_all(["runtime"])
+
+    assert killed == [f"runtime: process {child.pid} did not end by itself and was killed"]
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_program_on_our_folder_that_nobody_keeps_is_found(processes: Processes, tmp_path: Path) -> None:
+    program = tmp_path / "confighub"
+    program.write_text("import time; time.sleep(60)")
+    processes.start("editor", [*SLEEP, str(tmp_path / "hub" / "notes")])
+    processes.start("hub", [sys.executable, str(program), "serve", "--data", str(tmp_path / "hub")])
+    pid, editor = pid_of(processes, "hub"), psutil.Process(pid_of(processes, "editor"))
+    (tmp_path / "processes.json").unlink()
+
+    (found,) = strays(tmp_path)
+
+    assert found.pid == pid
+    end_at_once(found, what="a test")
+    assert strays(tmp_path) == []
+    assert editor.is_running()
+    end_at_once(editor, what="a test")
