@@ -171,7 +171,7 @@ def refuse_taken(port: int, *, what: str, hint: str) -> None:
 
 
 def strays(folder: Path) -> list[psutil.Process]:
-    """Return the hubs, runtimes and workers that run on something in the folder; people's own programs are not meant."""
+    """Return the hubs, runtimes and workers that run on something in the folder; never people's own programs."""
     inside = f"{folder.absolute()}/"
     found = []
     for process in psutil.process_iter(["cmdline"]):
