@@ -17,7 +17,6 @@ import re
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
@@ -28,6 +27,7 @@ import yaml
 from ryml import _ryml
 
 from confighub.data import scalars
+from confighub.data.lazy import lazy
 from confighub.errors import BadPath, NotYaml
 
 NONE: int = ryml.NONE
@@ -69,6 +69,9 @@ _ODD = re2.compile(
     r'"(?:~|True|TRUE|False|FALSE|Null|NULL|[-+]?0[0-9bBoOxX_]|[-+]?[1-9][0-9]*_[0-9_]*"|[-+]?\.(?:inf|Inf|INF)"'
     r'|\.(?:nan|NaN|NAN)")'
 )
+# Anchors, aliases and tags; a false alarm, such as an ampersand in a script, only costs time.
+_REFERENCE = re2.compile(r"(?:^|[\s\[\]{},])[&*][^\s&*]")
+_TAG = re2.compile(r"(?:^|[\s\[\]{},])![^\s=]")
 _BOM = b"\xef\xbb\xbf"
 
 Key = TypeVar("Key")
@@ -105,48 +108,66 @@ class Document:
     It does not know its place in a text, so equal documents are one object. Treat ``data`` as read-only.
     """
 
-    __slots__ = ("__dict__", "_base", "_buffer", "root", "source", "tree")
-
     def __init__(self, source: bytes) -> None:
         self.source = source
-        self._buffer = bytearray(source)
+        self._buffer = b""  # type: bytes | bytearray
         self._base = 0
-        try:
-            self.tree = ryml.parse_in_place(self._buffer)
-        except ryml.ExceptionBasic as error:
-            raise _not_yaml(source, error) from None
-        self.root: int = 0
-        if node_type(self.tree, 0) & STREAM == STREAM:
-            self.root = first_child(self.tree, 0)
+        self._nodes: dict[tuple[str | int, ...], int] = {}
 
-    @cached_property
+    @classmethod
+    def derived(cls, source: bytes, data: Any, *, has_unique_keys: bool = False) -> Document:
+        """Return a document whose meaning is known from the edit that made it; it is parsed when a place is asked for."""
+        made = cls(source)
+        made.__dict__["data"] = data
+        if has_unique_keys:
+            made.__dict__["has_equal_keys"] = False
+        return made
+
+    @lazy
+    def tree(self) -> Any:
+        """The parser's flat tree; its scalars are views on a private copy of the source."""
+        self._buffer = bytearray(self.source)
+        try:
+            return ryml.parse_in_place(self._buffer)
+        except ryml.ExceptionBasic as error:
+            raise _not_yaml(self.source, error) from None
+
+    @lazy
+    def root(self) -> int:
+        """The node of the document itself."""
+        tree = self.tree
+        return int(first_child(tree, 0)) if node_type(tree, 0) & STREAM == STREAM else 0
+
+    @lazy
     def data(self) -> Any:
         """What the document means: dicts in source order, lists, and scalars; the first of equal keys counts."""
         source = self.source
-        if self.root or b"&" in source or b"*" in source or b"!" in source:
+        tree = self.tree
+        if self.root or self.has_aliases or (b"!" in source and _TAG.search(source)):
             return _Walk(self).value(self.root)
-        text = _json(self.tree, len(source))
+        text = _json(tree, len(source))
         if _ODD.search(text):
             return _Walk(self).value(self.root)
         try:
             data = _decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return _Walk(self).value(self.root)
-        equal = self.__dict__["has_equal_keys"] = _count(data) != self.tree.size()
+        equal = self.__dict__["has_equal_keys"] = _count(data) != tree.size()
         return _Walk(self).value(self.root) if equal else data
 
-    @cached_property
+    @lazy
     def newline(self) -> bytes:
         """The line end that the document uses, by its first line."""
         end = self.source.find(b"\n")
         return b"\r\n" if end > 0 and self.source[end - 1] == 0x0D else b"\n"
 
-    @cached_property
+    @lazy
     def has_aliases(self) -> bool:
         """True when the document may hold anchors or aliases; a false alarm only costs time."""
-        return b"&" in self.source or b"*" in self.source
+        source = self.source
+        return (b"&" in source or b"*" in source) and bool(_REFERENCE.search(source))
 
-    @cached_property
+    @lazy
     def memo(self) -> dict[Any, Any]:
         """What later layers computed from this content, by their own keys."""
         return {}
@@ -183,20 +204,28 @@ class Document:
         if twice is not None:
             raise BadPath(f"a map here has the key twice: {twice.decode()}")
 
-    @cached_property
+    @lazy
     def has_equal_keys(self) -> bool:
         """True when some map may have a key twice; documents with aliases are looked at map by map."""
-        return self.has_aliases or b"!" in self.source or _count(self.data) != self.tree.size()
+        return _count(self.data) != self.tree.size()
 
     def find(self, steps: tuple[str | int, ...]) -> int:
-        """Return the node at keys and list positions, or NONE."""
-        tree, node = self.tree, self.root
+        """Return the node at keys and list positions, or NONE; aliases are not followed."""
+        node = self._nodes.get(steps)
+        if node is None:
+            node = self._nodes[steps] = self._find(steps)
+        return node
+
+    def _find(self, steps: tuple[str | int, ...]) -> int:
+        tree, node, here = self.tree, self.root, self.data
         for step in steps:
-            kind = node_type(tree, node)
-            if kind & MAP:
+            # the data tells maps from lists without asking the tree
+            if type(here) is dict:
                 node = find_child(tree, node, str(step).encode())
-            elif kind & SEQ and isinstance(step, int):
+                here = here.get(step)
+            elif type(here) is list and type(step) is int:
                 node = _nth(tree, node, step)
+                here = here[step] if step < len(here) else None
             else:
                 return NONE
             if node == NONE:
@@ -328,19 +357,21 @@ def _json(tree: Any, size: int) -> bytes:
 
 def _count(data: Any) -> int:
     """Count the nodes of plain data, to notice keys that the JSON decoder took for one."""
-    if type(data) is dict:
-        count, values = 1, data.values()
-    elif type(data) is list:
-        count, values = 1, data  # type: ignore[assignment]
+    kind = type(data)
+    if kind is dict:
+        values = data.values()
+    elif kind is list:
+        values = data
     else:
         return 1
+    count = 1 + len(data)
     for value in values:
-        kind = type(value)
-        if kind is dict or kind is list:
-            count += _count(value)
-        else:
-            count += 1
+        if type(value) in _CONTAINERS and value:
+            count += _count(value) - 1
     return count
+
+
+_CONTAINERS = frozenset({dict, list})
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,6 +427,11 @@ class _Cache(Generic[Key, Value]):
                 _, (_, dropped) = self._values.popitem(last=False)
                 self._used -= dropped
 
+    def drop(self, key: Key) -> None:
+        with self._lock:
+            old = self._values.pop(key, None)
+            self._used -= old[1] if old else 0
+
     def clear(self) -> None:
         with self._lock:
             self._values.clear()
@@ -426,14 +462,30 @@ def parse(text: str) -> Stream:
     return stream
 
 
-def document(source: bytes, *, line: int = 0) -> Document:
-    """Return the parse of one document's bytes; ``line`` is how many lines of its text come before it."""
+def remember(made: Document) -> Document:
+    """Keep a document that an edit made, and return it; one that is known already is returned instead."""
+    found = _documents.get(made.source)
+    if found is None:
+        _documents.put(made.source, made, len(made.source))
+        return made
+    return found
+
+
+def forget(made: Document) -> None:
+    """Drop a document whose meaning could not be proven."""
+    _documents.drop(made.source)
+
+
+def document(source: bytes, *, before: bytes = b"") -> Document:
+    """Return the parse of one document's bytes; ``before`` is the text in front of it, to count lines for errors."""
     found = _documents.get(source)
     if found is None:
+        found = Document(source)
         try:
-            found = Document(source)
+            found.data  # noqa: B018 - reading it parses
         except NotYaml as error:
-            raise NotYaml(error.reason, line=error.line + line, column=error.column, hint=error.hint) from None
+            line = error.line + before.count(b"\n")
+            raise NotYaml(error.reason, line=line, column=error.column, hint=error.hint) from None
         _documents.put(source, found, len(source))
     return found
 
@@ -452,8 +504,7 @@ def _cut(source: bytes) -> list[Placed]:
     for position, (begin, end) in enumerate(pieces):
         code = _CODE if position == last or source[end] == 0x2E else _CODE_BEFORE_MARKER
         if code.search(source, begin, end):
-            line = source.count(b"\n", 0, begin)
-            found = document(source[begin:end], line=line)
+            found = document(source[begin:end] if end - begin < len(source) else source, before=source[:begin])
             if found.data is not None:
                 placed.append(Placed(found, begin, end))
     return placed

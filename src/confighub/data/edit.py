@@ -68,6 +68,15 @@ def locate(document: Document, steps: Steps) -> tuple[int, int]:
 
     Raises: BadPath when the way leads through an alias, or a map on it has equal keys.
     """
+    if not document.has_aliases and not document.has_equal_keys:
+        for depth in range(len(steps), -1, -1):
+            node = document.find(steps[:depth])
+            if node != NONE:
+                return node, depth
+    return _locate_closely(document, steps)
+
+
+def _locate_closely(document: Document, steps: Steps) -> tuple[int, int]:
     tree, node = document.tree, document.root
     for depth, step in enumerate(steps):
         kind = node_type(tree, node)
@@ -87,6 +96,11 @@ def set_value(document: Document, steps: Steps, value: Any) -> list[Splice]:
     Raises: BadPath when the steps do not fit the document.
     """
     node, depth = locate(document, steps)
+    return set_at(document, node, depth, steps, value)
+
+
+def set_at(document: Document, node: int, depth: int, steps: Steps, value: Any) -> list[Splice]:
+    """Return the splices of set_value for a place that ``locate`` found."""
     if depth == len(steps):
         return replace(document, node, value)
     kind = node_type(document.tree, node)
@@ -159,7 +173,7 @@ def _replace_whole(document: Document, node: int, kind: int, value: Any) -> list
     if node == document.root:
         start, end = spans.value_span(document, node)
         return [Splice(start, end, _joined(document, render.block(value, render.layout(document))))]
-    form = render.layout(document)
+    form = render.layout_for(document, value)
     if _in_flow(document, node):
         start, end = spans.value_span(document, node)
         return [Splice(start, end, render.flow(plain(value), form).encode())]
@@ -213,7 +227,7 @@ def plain(value: Any) -> Any:
 def add_key(document: Document, node: int, key: str, value: Any) -> list[Splice]:
     """Return the splices that add an entry at the end of a map."""
     tree, source = document.tree, document.source
-    form = render.layout(document)
+    form = render.layout_for(document, value)
     last = last_child(tree, node)
     if node_type(tree, node) & FLOW or last == NONE:
         return [_add_to_flow(document, node, last, render.flow_entry(key, plain(value), form))]
@@ -387,6 +401,13 @@ def comment_span(document: Document, node: int) -> tuple[int, int]:
     if found < 0:
         return end, end
     return found + 1, end
+
+
+def comment_behind(source: bytes, end: int) -> str:
+    """Return the comment behind a value that ends there, on the same line, or an empty text."""
+    line_end = source.find(b"\n", end)
+    found = source.find(b" #", end, line_end if line_end >= 0 else len(source))
+    return "" if found < 0 else source[found + 1 : line_end if line_end >= 0 else len(source)].decode().rstrip()
 
 
 def comment_beside(document: Document, node: int) -> str:

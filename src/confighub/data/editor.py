@@ -20,12 +20,14 @@ from confighub.data.document import (
     Document,
     child_at,
     document,
+    forget,
     node_type,
+    remember,
 )
 from confighub.data.edit import Splice
 from confighub.data.path import MISSING, Step, Steps, get, join
 from confighub.data.render import Raw
-from confighub.errors import BadPath
+from confighub.errors import BadPath, NotYaml
 from confighub.records.mutations import MutationType
 
 
@@ -41,6 +43,8 @@ class Editor:
         self._touched: dict[Steps, MutationType] = {}
         self._texts: dict[Steps, str] = {}
         self._moved: set[Steps] = set()
+        self._grown = 0
+        self._placed: list[tuple[Steps, Any]] = []
 
     @property
     def data(self) -> Any:
@@ -76,19 +80,25 @@ class Editor:
             splice = edit.replace(self._now, node, value)
             self._splices += splice
             simple = not kind & (PROPERTIES | BLOCK_SCALAR) and b"\n" not in splice[0].new
-            self._texts[steps] = self._leaf_text(splice[0], node) if simple else ""
+            self._texts[steps] = self._leaf_text(splice[0]) if simple else ""
             self._note(steps, "Update")
         else:
-            self._settle()
-            self._splices += edit.set_value(self._now, steps, value)
+            if self._splices:
+                self._settle()
+                node, depth = edit.locate(self._now, steps)
+            self._splices += edit.set_at(self._now, node, depth, steps, value)
             self._needs_reading = True
             self._note(steps[: depth + 1], "Update" if depth == len(steps) else "Add")
-        self._expected = _with(self._expected, steps, edit.plain(value))
+        new = edit.plain(value)
+        if self._needs_reading:
+            self._grown += _added_nodes(current, new, len(steps) - depth)
+            self._placed.append((steps, new))
+        self._expected = _with(self._expected, steps, new)
         return True
 
-    def _leaf_text(self, splice: Splice, node: int) -> str:
+    def _leaf_text(self, splice: Splice) -> str:
         text = splice.new.decode().strip()
-        comment = edit.comment_beside(self._now, node) if b"#" in self._now.source else ""
+        comment = edit.comment_behind(self._now.source, splice.end)
         return f"{text} {comment}\n" if comment else f"{text}\n"
 
     def remove(self, steps: Steps) -> bool:
@@ -101,6 +111,7 @@ class Editor:
             return False
         self._splices += edit.remove(self._now, node)
         self._needs_reading = True
+        self._grown -= _size(get(self._expected, steps))
         if isinstance(steps[-1], int):
             self._moved.add(steps[:-1])
         else:
@@ -123,8 +134,11 @@ class Editor:
             self._note((*steps, at), "Add")
         else:
             self._moved.add(steps)
+        new = edit.plain(value)
+        self._grown += _size(new)
+        self._placed.append(((*steps, at), new))
         items = list(get(self._expected, steps))
-        items.insert(at, edit.plain(value))
+        items.insert(at, new)
         self._expected = _with(self._expected, steps, items)
 
     def set_comment(self, steps: Steps, text: str) -> bool:
@@ -171,10 +185,32 @@ class Editor:
         if not self._splices:
             return
         source = edit.spliced(self._now.source, self._splices)
-        self._splices = []
-        self._now = document(source)
-        self._needs_reading = False
-        if self._now.data != self._expected:
+        before, self._splices = self._now, []
+        is_plain = not (before.has_aliases or before.has_equal_keys)
+        new = remember(Document.derived(source, self._expected, has_unique_keys=is_plain))
+        is_read, self._needs_reading = self._needs_reading, False
+        self._now = new
+        if is_read:
+            self._prove(before, new)
+        self._grown, self._placed = 0, []
+
+    def _prove(self, before: Document, new: Document) -> None:
+        """Read the new text and see that it means what was asked.
+
+        Raises: BadPath, and the text is forgotten, when it does not.
+        """
+        try:
+            if before.has_aliases or before.has_equal_keys:
+                is_proven = Document(new.source).data == self._expected
+            else:
+                # one node more for each value that came, and each at its place: nothing else can have moved
+                is_proven = new.tree.size() == before.tree.size() + self._grown and all(
+                    _means(new, steps, value) for steps, value in self._placed
+                )
+        except NotYaml:
+            is_proven = False
+        if not is_proven:
+            forget(new)
             raise BadPath("this change cannot be made without touching other places")
 
     def finish(self) -> tuple[bytes, Changes]:
@@ -186,17 +222,19 @@ class Editor:
             self._settle()
         if self._moved:
             return self._now.source, self._compared()
-        source = edit.spliced(self._now.source, self._splices) if self._splices else self._now.source
+        if self._splices:
+            self._settle()
+        source = self._now.source
         found: Changes = {}
         for steps, what in self._touched.items():
             text = self._texts.get(steps)
             if not text:
-                text = self._text(source, steps, what)
+                text = self._text(steps, what)
             found[join(steps)] = (what, text)
         return source, found
 
-    def _text(self, source: bytes, steps: Steps, what: MutationType) -> str:
-        holder = self.origin if what == "Delete" else document(source)
+    def _text(self, steps: Steps, what: MutationType) -> str:
+        holder = self.origin if what == "Delete" else self._now
         return normal.value_text(holder, holder.find(steps))
 
     def _compared(self) -> Changes:
@@ -222,6 +260,32 @@ class Editor:
             found[join(steps)] = ("Add", normal.value_text(self._now, now))
         elif was != NONE:
             found[join(steps)] = ("Delete", normal.value_text(self.origin, was))
+
+
+def _size(value: Any) -> int:
+    """Count the nodes of a value."""
+    if isinstance(value, dict):
+        return 1 + sum(map(_size, value.values()))
+    if isinstance(value, list):
+        return 1 + sum(map(_size, value))
+    return 1
+
+
+def _added_nodes(old: Any, new: Any, missing: int) -> int:
+    """Count the nodes that a new value adds, the maps made on the way included."""
+    return _size(new) - _size(old) if old is not MISSING else _size(new) + max(missing - 1, 0)
+
+
+def _means(holder: Document, steps: Steps, value: Any) -> bool:
+    node = holder.find(steps)
+    if node == NONE:
+        return False
+    kind = holder.type_of(node)
+    if kind & MAP:
+        return isinstance(value, dict)
+    if kind & SEQ:
+        return isinstance(value, list)
+    return bool(_same(holder.scalar(node), value))
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -17,6 +17,10 @@ _KEY = re.compile(
     r"""((?:[&!]\S*\s+)*(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"'\[\]{}|>%@`#,&*!?-][^#]*?|[-?]\S[^#]*?|\*\S+?))"""
     r"""\s*:(?:[ \t]+|\Z)"""
 )
+# Lines like "key: value", "- key: value" and "key:", where nothing needs a closer look.
+_SIMPLE = re.compile(
+    r"""( *)((?:- )*)([A-Za-z_][^\s:#"'{}\[\]&*!|>%@`,]*):(?: ([^\s#"'{}\[\]&*!|>%@`][^#:]*(?::[^\s#:]+)*))? *\Z"""
+)
 _COMMENT = re.compile(r"(?:^|\s)#")
 _HEADER = re.compile(r"(?:[&!][^\s]*\s+)*([|>])([-+0-9]*)\s*(#.*)?\Z")
 _QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""")
@@ -103,8 +107,11 @@ class _Lines:
         lines, size = self.lines, len(self.lines)
         while self.at < size:
             line = lines[self.at]
-            code = line.lstrip(" ")
             self.at += 1
+            simple = _SIMPLE.match(line)
+            if simple is not None and self._simple(simple):
+                continue
+            code = line.lstrip(" ")
             if not code or code.isspace():
                 self._keep_head_gap()
             elif code[0] == "#":
@@ -113,6 +120,30 @@ class _Lines:
                 self._code(code, len(line) - len(code))
         self._trailing_comments()
         return "\n".join(self.out) + "\n" if self.out else ""
+
+    def _simple(self, match: re.Match[str]) -> bool:
+        """Write a simple line; return False for one whose value may go on below."""
+        spaces, dashes, key, value = match.groups()
+        column = len(spaces) + len(dashes)
+        if value is not None and self.at < len(self.lines) and self.lines[self.at][: column + 1].isspace():
+            return False
+        if dashes:
+            out = self._level(len(spaces), is_list=True)
+            for place in range(2, len(dashes), 2):
+                self._level(len(spaces) + place, is_list=True)
+            self._level(column, is_list=False)
+        else:
+            levels = self.levels
+            last = levels[-1] if levels else None
+            if last is not None and last.column == column and not last.is_list:
+                out = last.out
+            else:
+                out = self._level(column, is_list=False)
+        if self.pending:
+            self._flush(out)
+        text = f"{' ' * out}{dashes}{key}:"
+        self.out.append(f"{text} {value.rstrip()}" if value is not None else text)
+        return True
 
     def _keep_head_gap(self) -> None:
         # one blank line stays, between the comment at the head of a document and its first key

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from confighub.errors import BadPath
 
@@ -59,11 +59,12 @@ class Pattern:
     tail: int = 0
     """From this segment on every segment is a plain key: what an upsert may create."""
     keys: Steps = field(default=())
-    """The plain keys, when the pattern is resolved."""
+    """The keys, when the pattern is resolved."""
+    bindings: tuple[tuple[str, Any], ...] = ()
+    """What a resolved pattern records wherever it leads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One place that a pattern leads to; ``bindings`` are the (param, value) pairs it recorded, in path order."""
 
     steps: Steps
@@ -91,11 +92,10 @@ def pattern(text: str) -> Pattern:
     tail = len(segments)
     while tail and segments[tail - 1].kind is Kind.KEY:
         tail -= 1
-    resolved = all(
-        segment.kind is Kind.KEY and segment.param is None and not segment.must_exist_before for segment in segments
-    )
+    resolved = all(segment.kind is Kind.KEY and not segment.must_exist_before for segment in segments)
     keys = tuple(segment.key for segment in segments) if resolved else ()
-    return Pattern(text, segments, accessor, resolved, tail, keys)
+    bindings = tuple((segment.param, segment.key) for segment in segments if segment.param) if resolved else ()
+    return Pattern(text, segments, accessor, resolved, tail, keys, bindings)
 
 
 @lru_cache(maxsize=4096)
@@ -191,14 +191,21 @@ def places(data: Any, path: Pattern, *, upsert: bool = False) -> list[Place]:
     ``exists`` false, and so do all places of a path without patterns.
     """
     if path.is_resolved:
-        value, steps = data, []
-        for key in path.keys:
-            value = child(value, key) if value is not MISSING else MISSING
-            steps.append(key)
-        if value is MISSING:
-            return [Place(path.keys, None, exists=False)] if upsert else []
-        return [Place(positioned(data, path.keys), value, exists=True)]
+        return _resolved(data, path, upsert=upsert)
     return list(_walk(data, path, upsert))
+
+
+def _resolved(data: Any, path: Pattern, *, upsert: bool) -> list[Place]:
+    value, steps = data, path.keys
+    for key in path.keys:
+        if type(value) is dict:
+            value = value.get(key, MISSING)
+        else:
+            value = child(value, key)
+            steps = ()
+        if value is MISSING:
+            return [Place(positioned(data, path.keys), None, False, path.bindings)] if upsert else []
+    return [Place(steps or positioned(data, path.keys), value, True, path.bindings)]
 
 
 def positioned(data: Any, keys: Steps) -> Steps:
@@ -232,16 +239,21 @@ def _walk(data: Any, path: Pattern, upsert: bool) -> Iterator[Place]:
                 bindings = (*bindings, (segment.param, segment.key))
             step: Step = int(segment.key) if type(here) is list and _INDEX.match(segment.key) else segment.key
             work.append((at + 1, (*steps, step), below, bindings))
-        elif segment.kind is Kind.MATCH:
-            if type(here) is list:
-                for position, item in enumerate(here):
-                    if child(item, segment.match) == segment.value:
-                        work.append(
-                            (at + 1, (*steps, position), item, (*bindings, (segment.param or "", segment.value)))
-                        )
-                        break
         else:
-            work.extend(reversed(_children(here, segment, at, steps, bindings)))
+            work.extend(reversed(matches(here, segment, at + 1, steps, bindings)))
+
+
+def matches(
+    here: Any, segment: Segment, at: int, steps: Steps, bindings: tuple[tuple[str, Any], ...]
+) -> list[tuple[int, Steps, Any, tuple[tuple[str, Any], ...]]]:
+    """Return the children that a segment with a pattern selects, in order: (at, steps, value, bindings)."""
+    if segment.kind is not Kind.MATCH:
+        return _children(here, segment, at, steps, bindings)
+    if type(here) is list:
+        for position, item in enumerate(here):
+            if child(item, segment.match) == segment.value:
+                return [(at, (*steps, position), item, (*bindings, (segment.param or "", segment.value)))]
+    return []
 
 
 def _children(
@@ -262,5 +274,5 @@ def _children(
                 named = (*bindings, (segment.param or "", value))
         elif segment.names_keys and type(here) is dict:
             named = (*bindings, (segment.param or "", step))
-        found.append((at + 1, (*steps, step), item, named))
+        found.append((at, (*steps, step), item, named))
     return found

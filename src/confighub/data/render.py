@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import re2
 
 from confighub.data import scalars
 from confighub.data.document import Document
 
-_NESTED_LIST = re.compile(
-    rb"^( *)(?:- +)*[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*( *)- ", re.MULTILINE
-)
-_NESTED_MAP = re.compile(
-    rb"^( *)[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*( +)[^\s#-]", re.MULTILINE
-)
+# RE2 scans the whole text at once; these run on every document that takes in a map or list
+_NESTED_LIST = re2.compile(r"(?m)^( *)(?:- +)*[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*( *)- ")
+_NESTED_MAP = re2.compile(r"(?m)^( *)[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*( +)[^\s#-]")
 _BLOCK_TEXT = re.compile(
     r"[^\s\x00-\x1f\x7f-\x9f][^\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]*\Z"
 )
@@ -60,6 +58,16 @@ def layout(document: Document) -> Layout:
             is_compact=is_json and b'": ' not in source,
         )
     return found
+
+
+def layout_for(document: Document, value: Any) -> Layout:
+    """Return the layout that matters for one value: of a document in JSON, or for a map or list, its own."""
+    if isinstance(value, (dict, list, Raw)) or document.source.lstrip()[:1] in (b"{", b"["):
+        return layout(document)
+    return _DEFAULT
+
+
+_DEFAULT = Layout(2, 0, is_json=False)
 
 
 def flow(value: Any, form: Layout | None = None) -> str:

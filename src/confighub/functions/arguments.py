@@ -107,7 +107,7 @@ def _checked(value: Any, wanted: FunctionParameter, *, cast_strings: bool) -> Sc
             raise BadRequest(f"argument {name} is not a bool: {value}")
         return _BOOLEANS[value]
     if wanted.regexp:
-        if not _regexp(wanted.regexp).search(value):
+        if not _matches(wanted.regexp, value):
             raise BadRequest(f"argument {name} does not match {wanted.regexp}: {value}")
     elif wanted.enum_values and value not in wanted.enum_values:
         raise BadRequest(f"argument {name} is not one of {', '.join(wanted.enum_values)}: {value}")
@@ -132,3 +132,9 @@ def _in_range(value: int, wanted: FunctionParameter) -> int:
 @lru_cache(maxsize=256)
 def _regexp(pattern: str) -> Any:
     return re2.compile(pattern)
+
+
+@lru_cache(maxsize=4096)
+def _matches(pattern: str, value: str) -> bool:
+    # one call on a thousand units has the same arguments each time
+    return _regexp(pattern).search(value) is not None

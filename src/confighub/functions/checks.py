@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from confighub.data import normal, schema
+from confighub.data.document import Document
 from confighub.errors import BadPath, BadQuery, NotAResource
 from confighub.functions import values, visit
 from confighub.functions.signature import KUBERNETES, PROPERTIES, Function, function, parameter
@@ -32,6 +33,16 @@ def _compiled(expression: str) -> Any:
     return cel.compile(expression)
 
 
+def _cel_context(holder: Document) -> Any:
+    # converting a document costs more than evaluating an expression
+    context = holder.memo.get("cel")
+    if context is None:
+        import cel
+
+        context = holder.memo["cel"] = cel.Context(variables={"r": holder.data})
+    return context
+
+
 def _cel_validate(work: Work, arguments: list[Any]) -> Any:
     expression = arguments[0]
     try:
@@ -48,7 +59,7 @@ def _cel_validate(work: Work, arguments: list[Any]) -> Any:
         except NotAResource as error:
             errors.append(error.message)
         try:
-            answer = program.execute({"r": holder.data})
+            answer = program.execute(_cel_context(holder))
         except Exception as error:
             passed = False
             errors.append(f"validation expression {expression} resulted in error on resource {name}: {error}")

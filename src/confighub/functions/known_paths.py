@@ -35,7 +35,7 @@ ACCESSORS = {"uri": IMAGE, "reference": IMAGE, "subdomain": HOST, "domain": HOST
 """The pattern that finds a named part of a text."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Known:
     """One known path: where to look, what it is called, and which functions read and write it."""
 
@@ -51,8 +51,17 @@ class Known:
     """True for details, which always come with what is known of them."""
 
 
-Table = dict[str, dict[str, Known]]
-"""Resource type → path → what is known of it."""
+class Table(dict[str, dict[str, Known]]):
+    """Resource type → path → what is known of it; one of the registry is ``is_shared`` and never changes."""
+
+    is_shared = False
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
 
 _APPS = ("apps/v1/DaemonSet", "apps/v1/Deployment", "apps/v1/ReplicaSet", "apps/v1/StatefulSet")
 _BATCH = ("batch/v1/CronJob", "batch/v1/Job")
@@ -269,7 +278,7 @@ class _Builder:
                 if (path or visit).startswith("~.")
                 else path or visit
             )
-            table = self.tables.setdefault(name, {}).setdefault(kind, {})
+            table = self.tables.setdefault(name, Table()).setdefault(kind, {})
             old = table.get(key)
             if old is not None:
                 known_setters = old.setters + tuple(one for one in known.setters if one not in old.setters)
@@ -380,25 +389,27 @@ def _properties() -> dict[str, Table]:
         "configHub.kubernetes.namespace", "resource-name", setters=(("set-references-of-type", "v1/Namespace"),)
     )
     return {
-        GENERAL: {ANY: {name.visit: name}},
-        DEFAULT_NAME: {ANY: {name.visit: name}},
-        NEEDED: {ANY: {namespace.visit: namespace}},
+        GENERAL: Table({ANY: {name.visit: name}}),
+        DEFAULT_NAME: Table({ANY: {name.visit: name}}),
+        NEEDED: Table({ANY: {namespace.visit: namespace}}),
     }
+
+
+_NOWHERE = Table()
 
 
 @lru_cache(maxsize=4)
 def registry(toolchain: str) -> dict[str, Table]:
     """Return a toolchain's tables by attribute; empty for a toolchain without any."""
-    if toolchain == KUBERNETES:
-        return _kubernetes()
-    if toolchain == PROPERTIES:
-        return _properties()
-    return {}
+    tables = _kubernetes() if toolchain == KUBERNETES else _properties() if toolchain == PROPERTIES else {}
+    for one in tables.values():
+        one.is_shared = True
+    return tables
 
 
 def table(toolchain: str, attribute: str) -> Table:
     """Return where an attribute lives, by resource type; empty for an unknown one."""
-    return registry(toolchain).get(attribute, {})
+    return registry(toolchain).get(attribute, _NOWHERE)
 
 
 @lru_cache(maxsize=2048)

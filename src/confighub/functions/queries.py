@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import jq
+import msgspec
 
 from confighub.data import normal, render, scalars
 from confighub.data.document import MAP, NONE, SEQ, Document
@@ -65,7 +66,7 @@ def _is_collection(adapted: str) -> bool:
 def _collected(inner: str, documents: list[Document]) -> str:
     try:
         program = _program(inner or "empty")
-        found = [value for holder in documents for value in program.input_value(holder.data).all()]
+        found = [value for holder in documents for value in program.input_text(_json(holder)).all()]
     except ValueError as error:
         raise Failed(f"yq expression cannot be applied: {error}") from None
     return "\n".join(render.block(found, _LAYOUT)) + "\n"
@@ -87,6 +88,13 @@ def _adapted(expression: str) -> str:
     return "".join(parts)
 
 
+def _json(holder: Document) -> str:
+    text = holder.memo.get("json")
+    if text is None:
+        text = holder.memo["json"] = msgspec.json.encode(holder.data).decode()
+    return str(text)
+
+
 @lru_cache(maxsize=256)
 def _program(expression: str) -> Any:
     return jq.compile(expression)
@@ -95,13 +103,13 @@ def _program(expression: str) -> Any:
 def _selected(expression: str, adapted: str, holder: Document) -> list[str]:
     if not _CHANGES.search(_STRING.sub('""', expression)):
         try:
-            found = _program(f"[path({adapted})]").input_value(holder.data).first()
+            found = _program(f"[path({adapted})]").input_text(_json(holder)).first()
         except ValueError:
             found = None
         if found is not None:
             return [_text_at(holder, tuple(steps)) for steps in found]
     try:
-        results = _program(adapted).input_value(holder.data).all()
+        results = _program(adapted).input_text(_json(holder)).all()
     except ValueError as error:
         raise Failed(f"yq expression cannot be applied: {error}") from None
     return [_text_of(result, holder) for result in results]

@@ -5,6 +5,7 @@ Errors of single places do not stop the visit; they are gathered into one, and w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -14,7 +15,7 @@ import re2
 from confighub.data import edit
 from confighub.data import path as paths
 from confighub.data.document import NONE
-from confighub.data.path import Pattern, Place, Steps
+from confighub.data.path import MISSING, Kind, Pattern, Place, Segment, Steps
 from confighub.errors import BadPath, NotAResource
 from confighub.functions import known_paths, recorded
 from confighub.functions.known_paths import ACCESSORS, ANY, CLUSTER_SCOPED, Call, Known, Table
@@ -34,13 +35,13 @@ def table_for_path(toolchain: str, kind: str, path: str) -> Table:
     plain = path.partition("#")[0]
     is_resolved = not any(sign in plain for sign in "?*@|")
     if known is None:
-        return {kind: {path: Known(path, known_paths.GENERAL)}}
+        return Table({kind: {path: Known(path, known_paths.GENERAL)}})
     if is_resolved:
         # a position asked for narrows the known pattern down to itself
-        return {kind: {path: known}}
+        return Table({kind: {path: known}})
     accessor = path.partition("#")[2]
     visit = plain + (f"#{accessor}" if accessor else "")
-    return {kind: {path: Known(visit, known.attribute, known.type, known.getter, known.setters)}}
+    return Table({kind: {path: Known(visit, known.attribute, known.type, known.getter, known.setters)}})
 
 
 class Spot:
@@ -64,48 +65,100 @@ def visit(
     *,
     keys: tuple[str, ...] = (),
     upsert: bool = False,
-    every_known: bool = False,
 ) -> list[str]:
     """Call ``act`` for each place that the table's paths lead to; return the errors, each one line.
 
     ``keys`` fill the ``%s`` of the paths in order.
     """
     errors: list[str] = []
-    find = recorded.places if work.context.as_recorded else paths.places
     for position in range(len(work.documents)):
         try:
             info = work.identity(position)
         except NotAResource as error:
             errors.append(error.message)
             continue
-        known = _known_for(table, info.resource_type)
-        if not known:
-            continue
-        for asked, one in known:
-            if not one.is_found and not every_known:
-                continue
-            pattern = _pattern(one.visit, keys)
-            constraint = _constraint(asked, one.visit)
-            part = pattern.accessor
-            # the data may change with each act, the places of one pattern are found before the first
-            for place in find(work.data(position), pattern, upsert=upsert and not part):
-                if constraint is not None and not _fits(place.steps, constraint):
-                    continue
-                try:
-                    act(Spot(position, info, one, place, part))
-                except (BadPath, Failed) as error:
-                    errors.append(error.message)
+        # the data may change with each act; all places are found before the first
+        for known, part, place in _places(work, position, table, info.resource_type, keys, upsert=upsert):
+            try:
+                act(Spot(position, info, known, place, part))
+            except (BadPath, Failed) as error:
+                errors.append(error.message)
     return errors
+
+
+def _places(
+    work: Work, position: int, table: Table, kind: str, keys: tuple[str, ...], *, upsert: bool
+) -> list[tuple[Known, str, Place]]:
+    data = work.data(position)
+    if not upsert and table.is_shared and not work.context.as_recorded:
+        return _planned(table, kind, keys).places(data)
+    find = recorded.places if work.context.as_recorded else paths.places
+    found: list[tuple[Known, str, Place]] = []
+    for asked, known in _known_for(table, kind):
+        pattern = _pattern(known.visit, keys)
+        constraint = _constraint(asked, known.visit)
+        for place in find(data, pattern, upsert=upsert and not pattern.accessor):
+            if constraint is None or _fits(place.steps, constraint):
+                found.append((known, pattern.accessor, place))
+    return found
+
+
+class _Branch:
+    """A step that several patterns share, the patterns that end here, and the steps below."""
+
+    __slots__ = ("ends", "steps")
+
+    def __init__(self) -> None:
+        self.steps: dict[Segment, _Branch] = {}
+        self.ends: list[tuple[Known, str]] = []
+
+    def add(self, known: Known, pattern: Pattern) -> None:
+        """Add a pattern; steps that are there already are shared."""
+        branch = self
+        for segment in pattern.segments:
+            branch = branch.steps.setdefault(segment, _Branch())
+        branch.ends.append((known, pattern.accessor))
+
+    def places(self, data: Any) -> list[tuple[Known, str, Place]]:
+        """Return every place that the patterns lead to; each step is taken once for all of them."""
+        found: list[tuple[Known, str, Place]] = []
+        self._walk(data, (), (), found)
+        return found
+
+    def _walk(
+        self, here: Any, steps: Steps, bindings: tuple[tuple[str, Any], ...], found: list[tuple[Known, str, Place]]
+    ) -> None:
+        if self.ends:
+            place = Place(steps, here, True, bindings)
+            found += [(known, part, place) for known, part in self.ends]
+        for segment, below in self.steps.items():
+            if segment.kind is Kind.KEY:
+                value = here.get(segment.key, MISSING) if type(here) is dict else paths.child(here, segment.key)
+                if value is not MISSING:
+                    step = segment.key if type(here) is dict else int(segment.key)
+                    named = (*bindings, (segment.param, segment.key)) if segment.param else bindings
+                    below._walk(value, (*steps, step), named, found)
+            else:
+                for _, taken, item, named in paths.matches(here, segment, 0, steps, bindings):
+                    below._walk(item, taken, named, found)
+
+
+@lru_cache(maxsize=1024)
+def _planned(table: Table, kind: str, keys: tuple[str, ...]) -> _Branch:
+    plan = _Branch()
+    for _, known in _known_for(table, kind):
+        plan.add(known, _pattern(known.visit, keys))
+    return plan
 
 
 def _known_for(table: Table, kind: str) -> list[tuple[str, Known]]:
     own = table.get(kind)
     shared = table.get(ANY) if kind != ANY else None
     if not shared:
-        return list(own.items()) if own else []
+        return [entry for entry in own.items() if entry[1].is_found] if own else []
     is_cluster_scoped = kind in CLUSTER_SCOPED
     found = {path: known for path, known in shared.items() if not (known.except_cluster_scoped and is_cluster_scoped)}
-    return list({**(own or {}), **found}.items())
+    return [entry for entry in {**(own or {}), **found}.items() if entry[1].is_found]
 
 
 @lru_cache(maxsize=4096)
@@ -207,6 +260,7 @@ def _comment(work: Work, spot: Spot) -> str:
     return "" if node == NONE else edit.comment_beside(holder, node)
 
 
+@lru_cache(maxsize=4096)
 def _details(known: Known, bindings: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
     details: dict[str, Any] = {}
     if known.getter:
@@ -226,30 +280,36 @@ def _invocation(call: Call, bindings: tuple[tuple[str, Any], ...]) -> dict[str, 
     return {"FunctionName": call[0], "Arguments": arguments or None}
 
 
+_SHORT = 300
+"""Up to this length Python's own expressions are safe here, and faster than RE2; a longer text is no image or host."""
+
+
 @lru_cache(maxsize=64)
-def _accessor(part: str) -> Any:
-    pattern = ACCESSORS.get(part)
-    return None if pattern is None else re2.compile(pattern)
+def _accessors(part: str) -> tuple[Any, Any]:
+    pattern = ACCESSORS[part]
+    return re.compile(pattern[:-1] + r"\Z"), re2.compile(pattern)
+
+
+def _found(text: str, part: str) -> Any:
+    if part not in ACCESSORS:
+        return None
+    short, long = _accessors(part)
+    return (short if len(text) <= _SHORT else long).search(text)
 
 
 def extracted(text: str, part: str) -> str:
     """Return a named part of a text, empty when the text has none."""
-    pattern = _accessor(part)
-    match = pattern.search(text) if pattern is not None else None
+    match = _found(text, part)
     return (match.group(part) or "") if match else ""
 
 
-def replaced(text: str, part: str, value: str, path: str) -> str:
-    """Return a text with a named part exchanged.
-
-    Raises: Failed when the text has no such part.
-    """
-    pattern = _accessor(part)
-    match = pattern.search(text) if pattern is not None else None
-    if match is None or not match.group(part):
+def _exchanged(text: str, part: str, change: Callable[[Any], Any], path: str) -> str:
+    match = _found(text, part)
+    old = match.group(part) if match else None
+    if not old:
         raise Failed(f"embedded field {part} not found at path {path}")
-    start, end = match.span(pattern.groupindex[part])
-    return text[:start] + value + text[end:]
+    start, end = match.span(match.re.groupindex[part])
+    return f"{text[:start]}{change(old)}{text[end:]}"
 
 
 def update(
@@ -273,7 +333,7 @@ def update(
             kind = _TYPES.get(type(old), "another type")
             raise Failed(f"value at {spot.path} is of type {kind}, expected {_TYPES[wanted]}")
         if spot.part and isinstance(old, str):
-            new: Any = replaced(old, spot.part, change(extracted(old, spot.part)), spot.path)
+            new: Any = _exchanged(old, spot.part, change, spot.path)
         else:
             new = change(old)
         work.editor(spot.position).set(place.steps, new)
