@@ -55,7 +55,7 @@ def test_what_runs_already_is_passed_over(dev: Stage) -> None:
 
     assert len(worker.applied) == 1
     assert [result.state for result in outcome.results] == ["kept"]
-    assert "  a: revision 1 is Running already" in said
+    assert said == ["order 1: a (running already)"]
 
 
 def test_a_newer_head_is_applied(dev: Stage) -> None:

@@ -130,7 +130,9 @@ def deploy(hub: HubClient, plan: Plan, options: Options, say: Say) -> Outcome:
     guard.check(hub, plan, pending, approve=options.approve, command=options.command, say=say)
     with run.held():
         for stage in plan.stages:
-            say(f"{stage.title}: {', '.join(unit.slug for unit in stage.units)}")
+            kept = all(unit.slug in ready for unit in stage.units)
+            names = ", ".join(unit.slug for unit in stage.units)
+            say(f"{stage.title}: {names}" + (" (running already)" if kept else ""))
             outcome.results += run.stage(stage, ready)
             if outcome.failure is not None:
                 break
@@ -190,7 +192,8 @@ class _Run:
         results: list[Result] = []
         for unit in stage.units:
             if unit.slug in ready:
-                self.say(f"  {unit.slug}: revision {unit.head} is {ready[unit.slug]} already")
+                if any(one.slug not in ready for one in stage.units):
+                    self.say(f"  {unit.slug}: revision {unit.head} is {ready[unit.slug]} already")
                 results.append(Result(unit.slug, stage.order, unit.head, "kept", word=ready[unit.slug]))
                 continue
             self.say(f"  applying {unit.slug} revision {self._revision(unit)} ...")
