@@ -191,13 +191,14 @@ def test_upgrades_keep_what_was_set_downstream(alice: Terminal, project: str) ->
 
 @pytest.mark.requirement("R-248", "R-359")
 def test_the_history_says_who_changed_what_newest_first(alice: Terminal, project: str) -> None:
-    alice.must("unit", "update", "web", "--patch", "--data", '{"spec":{"replicas":2}}')
+    alice.must("unit", "update", "web", "--patch", "--data", '{"spec":{"replicas":2}}', "--change-desc", "more load")
 
     listed, same = alice.must("unit", "revision", "list", "web"), alice.must("revision", "list", "web")
 
     assert listed.out == same.out
     assert [line.split()[0] for line in listed.lines] == ["NUM", "2", "1"]
     assert listed.lines[1].split()[5] == "alice"
+    assert "more load" in listed.lines[1]
 
 
 def test_a_difference_shows_the_changed_line_and_a_restore_brings_it_back(alice: Terminal, project: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from confighub.api.call import Answer, Call
 from confighub.api.crud import LINK, NOUNS, Noun
 from confighub.api.listing import CHOOSE, SELECT, listing
-from confighub.api.routes.units import DATA_PATCH, DRY_RUN, RESTORE, UPGRADE, change_of
+from confighub.api.routes.units import CHANGE_DESC, DATA_PATCH, DRY_RUN, RESTORE, UPGRADE, change_of
 from confighub.api.routing import MERGE_PATCH, Parameter, Route, list_of
 from confighub.hub import kinds
 from confighub.hub.usecases import bulk, bulk_units
@@ -188,7 +188,7 @@ UNITS = (
         list[UnitCreateOrUpdateResponse],
         dict[str, Any],
         MERGE_PATCH,
-        query=(*CHOOSE, UPGRADE, RESTORE, DATA_PATCH, DRY_RUN),
+        query=(*CHOOSE, UPGRADE, RESTORE, DATA_PATCH, CHANGE_DESC, DRY_RUN),
         tag=_TAG,
         is_bulk=True,
     ),

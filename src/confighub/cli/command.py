@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Body = Callable[[Call], None]
 
+_WIDE = {"max_content_width": 120}
 _TRUE = frozenset({"true", "t", "1", "yes"})
 _FALSE = frozenset({"false", "f", "0", "no"})
 
@@ -33,7 +34,7 @@ class Command(click.Command):
     """A command whose body takes one ``Call``; ``example`` is shown at the end of its help."""
 
     def __init__(self, body: Body, params: Sequence[click.Parameter], *, example: str, help_text: str) -> None:
-        super().__init__(None, params=[*params, *_everywhere()], help=help_text)
+        super().__init__(None, params=[*params, *_everywhere()], help=help_text, context_settings=_WIDE)
         self.body = body
         self.example = example
 
@@ -63,7 +64,7 @@ class Group(click.Group):
         options: Sequence[click.Parameter] = (),
         hidden: Iterable[str] = (),
     ) -> None:
-        super().__init__(None, help=help_text, params=[*options, *_everywhere()])
+        super().__init__(None, help=help_text, params=[*options, *_everywhere()], context_settings=_WIDE)
         self.lazy = commands
         self.hidden_names = frozenset(hidden)
 

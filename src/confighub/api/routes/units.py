@@ -19,6 +19,7 @@ UPGRADE = Parameter("upgrade", "true merges the head of the upstream unit.", typ
 RESTORE = Parameter("restore", "The revision to go back to, by the name of a number attribute.")
 REVISION_ID = Parameter("revision_id", "The revision to go back to.")
 DATA_PATCH = Parameter("data_patch", "true: the body is a merge patch of the unit's data.", type="boolean")
+CHANGE_DESC = Parameter("change_desc", "With data_patch: why, as the description of the revision.")
 DRY_RUN = Parameter("dry_run", "true shows what would be and stores nothing.", type="boolean")
 REVISION = Parameter("revision", "A revision number, N for the head, N-1 for the one before it.")
 CHANGE = (UPGRADE, RESTORE, REVISION_ID, DRY_RUN)
@@ -31,6 +32,7 @@ def change_of(call: Call) -> Change:
         restore=call.text("restore"),
         revision_id=call.text("revision_id") or None,
         data_patch=call.flag("data_patch"),
+        description=call.text("change_desc"),
         is_dry_run=call.flag("dry_run"),
     )
 
@@ -143,7 +145,7 @@ ROUTES = (
         Unit,
         dict[str, Any],
         MERGE_PATCH,
-        query=(*CHANGE, DATA_PATCH),
+        query=(*CHANGE, DATA_PATCH, CHANGE_DESC),
         tag=_TAG,
     ),
     Route("DELETE", _ONE, "DeleteUnit", delete_unit, "Delete a unit", DeleteResponse, tag=_TAG),

@@ -103,7 +103,8 @@ def _update_many(call: Call) -> None:
         raise NotFound(f"no unit in {call.scope.words} matches: {where or 'everything'}")
     restore = call.text("restore")
     if call.text("data"):
-        body, query["data_patch"] = _data_patch(call), "true"
+        body = _data_patch(call)
+        query.update({"data_patch": "true", "change_desc": call.text("change-desc")})
     else:
         body = _changes(call)
     done = _restore_each(call, before, body, query) if _is_relative(restore) else None
@@ -177,8 +178,7 @@ def _data_patch(call: Call) -> Wire:
 
 def _patch_data(call: Call, unit: Wire, query: dict[str, str]) -> Wire:
     patch = _data_patch(call)
-    if call.text("change-desc"):
-        query["change_description"] = call.text("change-desc")
+    query["change_desc"] = call.text("change-desc")
     changed = call.hub.units.patch_data(unit["UnitID"], patch, space_id=unit["SpaceID"], **query)
     about = {**given_record(call), **label_patch(call)}
     if about and not call.yes("dry-run"):

@@ -45,13 +45,15 @@ class Change:
     """What a PUT or PATCH of a unit asks for beyond its body.
 
     ``upgrade`` merges the upstream head. ``restore`` names a revision attribute or number, ``revision_id``
-    a revision. ``data_patch``: the patch is one of the data. ``is_dry_run`` shows and stores nothing.
+    a revision. ``data_patch``: the patch is one of the data, so why it is made is ``description``.
+    ``is_dry_run`` shows and stores nothing.
     """
 
     upgrade: bool = False
     restore: str = ""
     revision_id: str | None = None
     data_patch: bool = False
+    description: str = ""
     is_dry_run: bool = False
 
 
@@ -248,7 +250,7 @@ def _draft(
         return _restore(tx, before, change, described), kept, []
     if change.data_patch:
         assert isinstance(body, dict)
-        return _patch(before, body, described), kept, []
+        return _patch(before, body, change.description), kept, []
     if text is None or text.encode() == before.data:
         return None, kept, []
     heads.refuse_text(text, before.toolchain_type)
