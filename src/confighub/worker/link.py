@@ -1,0 +1,118 @@
+"""The line to the hub: who am I, the stream of events, results and live states, all on one h2 connection.
+
+Source: the worker protocol of the public API; ``live_state`` is this hub's own addition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx2
+import msgspec
+
+from confighub.errors import BadRequest, Forbidden, NotFound, RetryLater, Unauthenticated
+from confighub.records.base import Record, to_wire
+from confighub.records.work import ActionResult, BridgeWorker, WorkerEvent, WorkerInfo
+from confighub.worker.bridge import LiveChange
+
+_DATA = "data: "
+_TIMEOUT_S = 10.0
+
+
+class _PushedLiveState(Record):
+    unit_id: str
+    space_id: str
+    revision_num: int
+    live_state: bytes
+
+
+class HubLink:
+    """Calls of one worker.
+
+    Each raises RetryLater when the hub cannot be reached or is not well, Unauthenticated or NotFound when it does
+    not know this worker, BadRequest for anything else it refuses.
+    """
+
+    def __init__(self, url: str, worker_id: str, secret: str, *, silence_s: float) -> None:
+        self._worker = f"{url.rstrip('/')}/api/bridge_worker/{worker_id}"
+        self._silence_s = silence_s
+        self._http = httpx2.AsyncClient(
+            http1=False,
+            http2=True,
+            trust_env=False,
+            timeout=_TIMEOUT_S,
+            headers={"Authorization": f"Bearer {secret}", "User-Agent": "confighub-worker"},
+            # One connection carries all streams; a broken one is replaced.
+            limits=httpx2.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=None),
+        )
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._http.aclose()
+
+    async def me(self) -> BridgeWorker:
+        """Return what the hub knows of this worker."""
+        answer = await self._call("GET", "me")
+        return msgspec.json.decode(answer.content, type=BridgeWorker)
+
+    async def events(self, info: WorkerInfo) -> AsyncIterator[WorkerEvent]:
+        """Connect and yield events until the hub ends the stream; lines that are no event are skipped.
+
+        Raises: RetryLater also after silence, which the hub breaks by heartbeats.
+        """
+        timeout = httpx2.Timeout(_TIMEOUT_S, read=self._silence_s)
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
+        try:
+            async with self._http.stream(
+                "POST", f"{self._worker}/stream", content=to_wire(info), headers=headers, timeout=timeout
+            ) as answer:
+                if answer.status_code != 200:
+                    await answer.aread()
+                    raise _refusal("the stream", answer)
+                async for line in answer.aiter_lines():
+                    if line.startswith(_DATA):
+                        try:
+                            yield msgspec.json.decode(line[len(_DATA) :], type=WorkerEvent)
+                        except msgspec.MsgspecError:
+                            continue
+        except httpx2.HTTPError as error:
+            raise _broken("the stream", error) from error
+
+    async def send(self, result: ActionResult) -> None:
+        """Report how far an operation is, or how it ended."""
+        await self._call("POST", "action_result", to_wire(result))
+
+    async def push(self, changes: list[LiveChange]) -> None:
+        """Send live states that changed by themselves."""
+        pushed = [
+            _PushedLiveState(
+                unit_id=change.unit_id,
+                space_id=change.space_id,
+                revision_num=change.revision_num,
+                live_state=change.live_state,
+            )
+            for change in changes
+        ]
+        await self._call("POST", "live_state", to_wire(pushed))
+
+    async def _call(self, method: str, path: str, body: bytes | None = None) -> httpx2.Response:
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        try:
+            answer = await self._http.request(method, f"{self._worker}/{path}", content=body, headers=headers)
+        except httpx2.HTTPError as error:
+            raise _broken(path, error) from error
+        if answer.status_code != 200:
+            raise _refusal(path, answer)
+        return answer
+
+
+def _broken(what: str, error: Exception) -> RetryLater:
+    return RetryLater(f"the hub does not answer ({what}): {str(error) or type(error).__name__}")
+
+
+def _refusal(what: str, answer: httpx2.Response) -> Exception:
+    message = f"the hub refused {what} with {answer.status_code}: {answer.text[:300]}"
+    if answer.status_code in (408, 425, 429) or answer.status_code >= 500:
+        return RetryLater(message)
+    kinds = {401: Unauthenticated, 403: Forbidden, 404: NotFound}
+    return kinds.get(answer.status_code, BadRequest)(message)

@@ -1,0 +1,128 @@
+"""What ready means, by kind, read from live objects in Kubernetes shape.
+
+A Namespace is Active; a Deployment has seen its newest generation and has exactly the wanted replicas,
+all updated and available; a Service answers, and has an endpoint when replicas are meant to be behind it;
+an Ingress is accepted. Other kinds are ready when they exist.
+Source: requirement C-04; kubectl's rollout status for workloads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from confighub.worker.documents import Manifest, describe
+
+HOPELESS = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "CrashLoopBackOff",
+        "PortInUse",
+        "RunContainerError",
+        "ProgressDeadlineExceeded",
+    }
+)
+"""Reasons that do not go away by waiting."""
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether objects are ready, and if not, why and whether waiting can help."""
+
+    is_ready: bool
+    is_hopeless: bool = False
+    message: str = ""
+
+
+READY = Readiness(is_ready=True)
+
+
+def of_objects(objects: list[Manifest]) -> Readiness:
+    """Return the least of all objects: a hopeless one first, then one that is not ready; ready when all are."""
+    found = [of_object(item) for item in objects]
+    for state in found:
+        if state.is_hopeless:
+            return state
+    waiting = [state for state in found if not state.is_ready]
+    if not waiting:
+        return READY
+    return Readiness(is_ready=False, message="; ".join(state.message for state in waiting))
+
+
+def of_object(item: Manifest) -> Readiness:
+    """Return one object's readiness."""
+    rule = _RULES.get(str(item.get("kind")))
+    return rule(item) if rule else READY
+
+
+def _namespace(item: Manifest) -> Readiness:
+    phase = _status(item).get("phase", "")
+    return READY if phase == "Active" else _not_yet(item, f"is {phase or 'not there'} and not Active")
+
+
+def _deployment(item: Manifest) -> Readiness:
+    status, wanted = _status(item), item.get("spec", {}).get("replicas", 1)
+    progressing = _condition(item, "Progressing")
+    if progressing.get("reason") in HOPELESS:
+        return Readiness(is_ready=False, is_hopeless=True, message=_said(item, progressing))
+    if status.get("observedGeneration", 0) < item.get("metadata", {}).get("generation", 0):
+        return _not_yet(item, "has not been looked at yet")
+    counts = [status.get(name, 0) for name in ("updatedReplicas", "availableReplicas", "replicas")]
+    if counts == [wanted, wanted, wanted]:
+        return READY
+    why = progressing.get("message") or f"{counts[1]} of {wanted} replicas available"
+    if counts[0] == counts[1] == wanted:
+        why = f"{counts[2] - wanted} old replicas are still there"
+    return _not_yet(item, f"is not ready: {why}")
+
+
+def _service(item: Manifest) -> Readiness:
+    listening = _condition(item, "Listening")
+    if listening.get("reason") in HOPELESS:
+        return Readiness(is_ready=False, is_hopeless=True, message=_said(item, listening))
+    if listening.get("status") == "False":
+        return _not_yet(item, "does not answer yet")
+    endpoints = _condition(item, "Endpoints")
+    if endpoints.get("status") == "False":
+        return _not_yet(item, f"has no endpoint: {endpoints.get('message', '')}")
+    return READY
+
+
+def _ingress(item: Manifest) -> Readiness:
+    accepted = _condition(item, "Accepted")
+    if accepted.get("reason") in HOPELESS:
+        return Readiness(is_ready=False, is_hopeless=True, message=_said(item, accepted))
+    if accepted.get("status") == "False":
+        return _not_yet(item, "is not accepted yet")
+    if not _status(item).get("loadBalancer", {}).get("ingress"):
+        return _not_yet(item, "has no address yet")
+    return READY
+
+
+def _not_yet(item: Manifest, why: str) -> Readiness:
+    return Readiness(is_ready=False, message=f"{describe(item)} {why}")
+
+
+def _said(item: Manifest, condition: Manifest) -> str:
+    return f"{describe(item)}: {condition.get('reason', '')}: {condition.get('message', '')}"
+
+
+def _status(item: Manifest) -> Manifest:
+    status = item.get("status")
+    return status if isinstance(status, dict) else {}
+
+
+def _condition(item: Manifest, kind: str) -> Manifest:
+    found = (one for one in _status(item).get("conditions") or [] if one.get("type") == kind)
+    return next(found, {})
+
+
+_RULES: dict[str, Callable[[Manifest], Readiness]] = {
+    "Namespace": _namespace,
+    "Deployment": _deployment,
+    "StatefulSet": _deployment,
+    "Service": _service,
+    "Ingress": _ingress,
+}

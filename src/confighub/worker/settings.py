@@ -1,0 +1,31 @@
+"""How one worker runs. Nothing in this package reads the environment; its caller does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """A worker's identity and what it reaches.
+
+    ``url`` is the hub's, ``state_dir`` where finished operations are remembered over restarts.
+    With ``environment`` set, the worker offers one target named after itself with the laptop's
+    parameters; the folders then go into it as absolute paths.
+    """
+
+    url: str
+    worker_id: str
+    secret: str
+    slug: str
+    state_dir: Path
+    provider: str = "laptop"
+    runtime_dir: Path | None = None
+    catalogue: Path | None = None
+    secrets_dir: Path | None = None
+    environment: str = ""
+    probe_delay_scale: float = 1.0
+    wait_timeout: str = "60s"
+    poll_interval_s: float = 10.0
+    offers_functions: bool = True
