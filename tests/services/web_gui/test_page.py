@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -199,6 +200,53 @@ def test_every_control_has_a_name_and_nothing_moves(browser: Browser, desk: Desk
     assert nameless == []
     assert page.evaluate("window.moved") < 0.02
     page.close()
+
+
+# The contrast of every text with the nearest opaque colour behind it (WCAG 2.2, 1.4.3).
+FAINT_TEXTS = """
+() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const channels = (colour) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const luminance = ([r, g, b]) => [r, g, b].map((one) => one / 255)
+    .map((one) => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, one, place) => sum + one * [0.2126, 0.7152, 0.0722][place], 0);
+  const behind = (node) => {
+    for (let at = node; at; at = at.parentElement) {
+      const colour = channels(getComputedStyle(at).backgroundColor);
+      if (colour[3] === 255) return colour;
+    }
+    return [255, 255, 255, 255];
+  };
+  const faint = [];
+  for (const node of document.querySelectorAll("body *")) {
+    const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim());
+    if (!own || !node.offsetParent || node.closest(".unseen, :disabled, script, style, option")) continue;
+    const [a, b] = [luminance(channels(getComputedStyle(node).color)), luminance(behind(node))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < 4.5) faint.push(`${node.textContent.trim().slice(0, 30)}: ${contrast.toFixed(2)}`);
+  }
+  return faint;
+}
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/trade", "/account", "/status"])
+def test_every_text_can_be_read(browser: Browser, desk: Desk, path: str, scheme: Literal["light", "dark"]) -> None:
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto(desk.url("web-gui") + path)
+    expect(page.locator("#live-text")).to_have_text("Connected")
+    expect(page.locator("tbody:visible tr").first).to_be_visible()
+    page.wait_for_function("document.getAnimations().length === 0")
+
+    assert page.evaluate(FAINT_TEXTS) == []
+    context.close()
 
 
 def test_the_page_goes_on_without_the_feed_and_finds_it_again(tmp_path: Path, browser: Browser) -> None:

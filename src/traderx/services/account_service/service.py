@@ -1,7 +1,7 @@
 """account-service: which accounts exist, and who works on them.
 
 A balance is the opening balance (OPENING_BALANCE, 50 000 dollars as in the seed's example) plus
-what the account's trades moved. Mapping a user asks people-service whether there is one.
+what the account's orders moved. Mapping a user asks people-service whether there is one.
 """
 
 from __future__ import annotations

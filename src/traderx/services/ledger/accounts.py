@@ -6,16 +6,8 @@ from dataclasses import dataclass
 
 from traderx.services.errors import Unknown
 from traderx.services.ledger.database import Row, Session
-from traderx.services.ledger.opening import OPENING_DAY_END_MS
 from traderx.services.ledger.records import Account
 from traderx.services.ledger.schema import ACCOUNT_NUMBERS
-
-# The opening trades are part of the opening balance, so only later ones move it.
-_ACCOUNTS = (
-    "SELECT a.id, a.display_name, COALESCE(SUM(CASE t.side WHEN 'Buy' THEN -t.quantity * t.price_cents"
-    " ELSE t.quantity * t.price_cents END), 0) AS moved_cents"
-    " FROM accounts a LEFT JOIN trades t ON t.account_id = a.id AND t.state <> 'Cancelled' AND t.created > :opened"
-)
 
 
 @dataclass(frozen=True)
@@ -32,15 +24,13 @@ class AccountUser:
 
 def list_accounts(session: Session, *, opening_cents: int) -> list[Account]:
     """Return all accounts by number."""
-    rows = session.rows(_ACCOUNTS + " GROUP BY a.id, a.display_name ORDER BY a.id", opened=OPENING_DAY_END_MS)
+    rows = session.rows("SELECT * FROM accounts ORDER BY id")
     return [_account_from(row, opening_cents) for row in rows]
 
 
 def get_account(session: Session, account_id: int, *, opening_cents: int) -> Account:
     """Return one account. Raises: Unknown."""
-    row = session.row(
-        _ACCOUNTS + " WHERE a.id = :id GROUP BY a.id, a.display_name", id=account_id, opened=OPENING_DAY_END_MS
-    )
+    row = session.row("SELECT * FROM accounts WHERE id = :id", id=account_id)
     if row is None:
         raise Unknown(f"Account with id {account_id} not found")
     return _account_from(row, opening_cents)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 # Monday 5 January 2026, 14:30 UTC, when the opening trades were settled; one minute apart.
 OPENING_MS = 1_767_623_400_000
 MINUTE_MS = 60_000
-OPENING_DAY_END_MS = OPENING_MS + 8 * 60 * MINUTE_MS
 
 ACCOUNTS: tuple[tuple[int, str], ...] = (
     (10031, "House Trading Book"),

@@ -124,7 +124,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Account:
-    """One trading account; ``balance_cents`` is its opening balance and what its trades moved."""
+    """One trading account; ``balance_cents`` is its opening balance and what its orders moved."""
 
     id: int
     display_name: str

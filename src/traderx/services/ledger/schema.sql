@@ -5,7 +5,9 @@ CREATE TABLE IF NOT EXISTS ledger_version (version BIGINT NOT NULL);
 
 CREATE TABLE IF NOT EXISTS accounts (
     id BIGINT PRIMARY KEY,
-    display_name VARCHAR(50) NOT NULL
+    display_name VARCHAR(50) NOT NULL,
+    -- What accepted orders added to the opening balance. A sum over the trades would grow with them.
+    moved_cents BIGINT NOT NULL DEFAULT 0
 );
 
 CREATE TABLE IF NOT EXISTS account_users (
@@ -35,6 +37,8 @@ CREATE TABLE IF NOT EXISTS trades (
 );
 
 CREATE INDEX IF NOT EXISTS trades_by_account ON trades (account_id, updated);
+
+CREATE INDEX IF NOT EXISTS trades_by_update ON trades (updated);
 
 -- What the processors look for, small however many trades were settled.
 CREATE INDEX IF NOT EXISTS trades_to_book ON trades (seq) WHERE state = 'New';

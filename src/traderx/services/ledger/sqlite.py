@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from traderx.services.errors import Unavailable
 from traderx.services.ledger.database import Answer, Cursor, Database, Row, Session, Value, Work
 
 BUSY_TIMEOUT_S = 10
+# About as long as one commit takes, and different for each who waits.
+LOOK_AGAIN_S = (0.0005, 0.003)
 
 
 class SqliteSession(Session):
@@ -36,17 +40,17 @@ class SqliteDatabase(Database):
 
     def _transact(self, work: Work[Answer], *, writes: bool) -> Answer:
         try:
+            connection = self._connection()
             if not writes:
-                return self._run(work, begin="BEGIN")
+                connection.execute("BEGIN")
+                return self._finish(connection, work)
             with self._writing:
-                # Taking the write lock at the start: a reader that turns writer can fail at once.
-                return self._run(work, begin="BEGIN IMMEDIATE")
+                _begin_writing(connection)
+                return self._finish(connection, work)
         except (sqlite3.OperationalError, OSError) as error:
             raise Unavailable(f"the database cannot be used: {error}") from error
 
-    def _run(self, work: Work[Answer], *, begin: str) -> Answer:
-        connection = self._connection()
-        connection.execute(begin)
+    def _finish(self, connection: sqlite3.Connection, work: Work[Answer]) -> Answer:
         try:
             answer = work(SqliteSession(connection))
             connection.execute("COMMIT")
@@ -71,6 +75,27 @@ class SqliteDatabase(Database):
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
+
+
+def _begin_writing(connection: sqlite3.Connection) -> None:
+    """Take the write lock as soon as the other processes leave it.
+
+    Taken at the start, since a reader that turns writer can fail at once. SQLite's own waiting
+    sleeps up to 100 ms between two looks, which starves whoever comes second on a busy file.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            time.sleep(random.uniform(*LOOK_AGAIN_S))  # noqa: S311 - spreading, not secrecy
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
 
 
 def _as_mapping(cursor: sqlite3.Cursor, values: tuple[Value, ...]) -> Row:

@@ -41,7 +41,7 @@ class Booked:
 
 
 def accept(session: Session, trade: Trade) -> Accepted:
-    """Keep a new trade unless its id is known.
+    """Keep a new trade, and what it costs its account, unless its id is known.
 
     Raises: Clash when the id belongs to an order that says something else.
     """
@@ -53,6 +53,11 @@ def accept(session: Session, trade: Trade) -> Accepted:
         **vars(trade),
     )
     if added:
+        session.run(
+            "UPDATE accounts SET moved_cents = moved_cents - :cost WHERE id = :account_id",
+            cost=trade.signed_quantity * (trade.price_cents or 0),
+            account_id=trade.account_id,
+        )
         return Accepted(trade, is_new=True)
     known = find_trade(session, trade.id)
     assert known is not None

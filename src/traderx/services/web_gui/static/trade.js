@@ -104,8 +104,11 @@ export class TradePage {
   }
 
   onFeedState(state) {
+    // Every failed attempt says "disconnected" again; starting the clock anew each time would stop it.
+    if (state === this.feedState) return;
+    this.feedState = state;
     this.scheduleReload(state);
-    if (state === "connected") this.load();
+    this.load();
   }
 
   scheduleReload(state) {
@@ -168,7 +171,10 @@ export class TradePage {
     const value = known ? known.price * quantity : null;
     const direction = quantity < 0 ? "short" : quantity > 0 ? "long" : "soft";
     return element("tr", { id: `position-${security}`, "data-security": security }, [
-      element("td", { class: "holding", title: known?.companyName ?? "" }, [element("b", {}, [security]), element("span", { class: "soft" }, [known?.companyName ?? ""])]),
+      element("td", { class: "holding", title: known?.companyName ?? "" }, [
+        element("button", { type: "button", class: "pick", "aria-label": `Trade ${security}` }, [security]),
+        element("span", { class: "soft" }, [known?.companyName ?? ""]),
+      ]),
       cell(quantityText(quantity), `n ${direction}`),
       cell(priceText(known?.price), "n soft price"),
       cell(valueText(value), "n"),
