@@ -4,6 +4,8 @@
 
 ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 WANT=${WANT:-run}
+# An environment that has the test tools keeps them.
+[ -e "$ROOT/.venv/.made-for-dev" ] && WANT=dev
 LOCK=requirements.lock
 [ "$WANT" = dev ] && LOCK=requirements-dev.lock
 STAMP=$ROOT/.venv/.made-for-$WANT

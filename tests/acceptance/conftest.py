@@ -1,0 +1,46 @@
+"""Projects for the acceptance tests: one that is only looked at, and new ones for tests that break things."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.system import System, eventually
+
+
+def end(system: System) -> None:
+    """End the project and make sure that nothing of it is left."""
+    system.must("down")
+    left = eventually("no process left", lambda: None if system.processes() else ["none"], timeout_s=10)
+    assert left == ["none"]
+    shutil.rmtree(system.data.parent)
+
+
+@pytest.fixture(scope="session")
+def dev() -> Iterator[System]:
+    """A project with dev deployed, for tests that change no unit."""
+    system = System(Path(tempfile.mkdtemp(prefix="traderx-")) / "data")
+    try:
+        system.must("up")
+        yield system
+    finally:
+        end(system)
+
+
+@pytest.fixture
+def new_system() -> Iterator[Callable[[], System]]:
+    """Make projects of the test's own; all of them end with the test."""
+    made: list[System] = []
+
+    def make() -> System:
+        system = System(Path(tempfile.mkdtemp(prefix="traderx-")) / "data")
+        made.append(system)
+        return system
+
+    yield make
+    for system in made:
+        end(system)
