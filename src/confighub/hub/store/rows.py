@@ -50,6 +50,19 @@ def insert_row(tx: Connection, table: Table, values: dict[str, Any]) -> int:
     return int(key[0])
 
 
+def insert_if_absent(tx: Connection, table: Table, **values: Any) -> None:
+    """Insert the row unless one with its key is there already."""
+    # One dialect is in use and the other is heavy, so neither is imported at the top.
+    if tx.dialect.name == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        tx.execute(sqlite.insert(table).values(**values).on_conflict_do_nothing())
+    else:
+        from sqlalchemy.dialects import postgresql
+
+        tx.execute(postgresql.insert(table).values(**values).on_conflict_do_nothing())
+
+
 def index_labels(tx: Connection, kind: Kind, entity_id: str, found: dict[str, str]) -> None:
     """Make the side table say what the entity's labels are; none for one that is deleted."""
     tx.execute(delete(labels).where(labels.c.entity_id == entity_id))

@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from confighub.errors import BadRequest, ConfigHubError
 from confighub.hub.caller import Caller
@@ -22,7 +21,7 @@ from confighub.hub.hub import Hub
 from confighub.hub.kinds import LINK, TAG, UNIT
 from confighub.hub.store.entities import links, units
 from confighub.hub.store.history import revision_tags
-from confighub.hub.store.rows import columns, record
+from confighub.hub.store.rows import columns, insert_if_absent, record
 from confighub.hub.usecases import audit, entities, heads, rules
 from confighub.hub.usecases.access import require_space
 from confighub.hub.usecases.bulk import destinations_of, prefixes_of
@@ -153,7 +152,6 @@ def bulk_tag_units(hub: Hub, caller: Caller, request: UnitTagRequest, selection:
         raise BadRequest(f"Revision is one of {', '.join(RESTORE_POINTS)}: {point!r}")
     with hub.write() as tx:
         tag = rules.referred(tx, caller, TAG, request.tag_id, "TagID")
-        dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
 
         def put(unit: Unit) -> UnitTagResponse:
             require_space(tx, caller, unit.space_id, "write")
@@ -161,7 +159,7 @@ def bulk_tag_units(hub: Hub, caller: Caller, request: UnitTagRequest, selection:
             if not number:
                 raise BadRequest(f"unit {unit.slug} has no {point.removesuffix('Num')} to tag")
             row = {"unit_id": unit.unit_id, "revision_num": number, "tag_id": tag.tag_id, "tagged_at": hub.now()}
-            tx.execute(dialect.insert(revision_tags).values(**row).on_conflict_do_nothing())
+            insert_if_absent(tx, revision_tags, **row)
             message = f"tagged revision {number} of unit {unit.slug} with {tag.slug}"
             audit.note(tx, hub, caller, "tag", UNIT, unit, message=message, revision=number, tag=tag.slug)
             return UnitTagResponse(message=message)

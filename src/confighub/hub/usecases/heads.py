@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import msgspec
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from confighub.hub.caller import Caller
 from confighub.hub.domain import content
@@ -20,7 +19,7 @@ from confighub.hub.hub import Hub
 from confighub.hub.kinds import MUTATION, REVISION
 from confighub.hub.store.entities import units
 from confighub.hub.store.history import blobs, mutation_sources
-from confighub.hub.store.rows import own_id
+from confighub.hub.store.rows import insert_if_absent, own_id
 from confighub.hub.usecases import gates, work
 from confighub.hub.usecases.fillings import revision_text
 from confighub.records.mutations import ResourceMutation
@@ -125,8 +124,7 @@ def write(tx: Connection, hub: Hub, caller: Caller, unit: Unit, planned: Planned
 def keep_blob(tx: Connection, data: bytes) -> bytes:
     """Keep the content unless it is there already; return its SHA-256."""
     sha = content.sha(data)
-    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
-    tx.execute(dialect.insert(blobs).values(sha=sha, content=data).on_conflict_do_nothing())
+    insert_if_absent(tx, blobs, sha=sha, content=data)
     return sha
 
 

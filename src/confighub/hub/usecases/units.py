@@ -17,7 +17,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from confighub.errors import BadRequest
 from confighub.hub.caller import Caller
@@ -27,7 +26,7 @@ from confighub.hub.hub import Hub
 from confighub.hub.kinds import UNIT
 from confighub.hub.store.entities import units
 from confighub.hub.store.history import approvals
-from confighub.hub.store.rows import own_id
+from confighub.hub.store.rows import insert_if_absent, own_id
 from confighub.hub.usecases import audit, entities, gates, heads, rules
 from confighub.hub.usecases.access import require_space
 from confighub.hub.usecases.fillings import revision_text
@@ -125,8 +124,7 @@ def approve_in(tx: Connection, hub: Hub, caller: Caller, unit: Unit, revision: s
     )
     number = lifecycle.revision_number(revision, head=unit.head_revision_num, numbers=numbers)
     values = {"unit_id": unit.unit_id, "revision_num": number, "user_id": caller.user_id, "approved_at": hub.now()}
-    dialect = sqlite if tx.dialect.name == "sqlite" else postgresql
-    tx.execute(dialect.insert(approvals).values(**values).on_conflict_do_nothing())
+    insert_if_absent(tx, approvals, **values)
     named = select(approvals.c.user_id).where(approvals.c.unit_id == unit.unit_id, approvals.c.revision_num == number)
     approved_by = list(tx.execute(named.order_by(approvals.c.approved_at)).scalars())
     is_head = number == unit.head_revision_num
