@@ -7,10 +7,7 @@ Only the standard library is imported, because every command pays for what is im
 
 from __future__ import annotations
 
-import http.client
 import json
-import select
-import socket
 import sys
 import threading
 from base64 import b64encode
@@ -18,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from confighub.client.connection import Connection, Response, connect
 from confighub.errors import (
     BadRequest,
     ConfigHubError,
@@ -84,7 +82,7 @@ class Transport:
         self._address = (parts.hostname, parts.port or (443 if self._secure else 80))
         self.on_slow: Callable[[str], None] | None = None
         """Called with the request, from another thread, when an answer takes longer than a second."""
-        self._idle: list[http.client.HTTPConnection] = []
+        self._idle: list[Connection] = []
 
     def request(
         self,
@@ -135,7 +133,8 @@ class Transport:
             headers["Content-Type"] = content_type
         if self.debug:
             self._dump(f"> {method} {target}", payload)
-        status, request_id, answer = self._exchange(method, target, payload, headers)
+        status, received, answer = self._exchange(method, target, payload, headers)
+        request_id = received.get("x-request-id", "")
         if self.debug:
             self._dump(f"< {status} {request_id}", answer)
         if status in (200, 201, 204, 207):
@@ -152,16 +151,12 @@ class Transport:
         if hasattr(self, "_idle"):
             self.close()
 
-    def _exchange(
-        self, method: str, target: str, payload: bytes | None, headers: dict[str, str]
-    ) -> tuple[int, str, bytes]:
+    def _exchange(self, method: str, target: str, payload: bytes | None, headers: dict[str, str]) -> Response:
         connection = self._take()
         patience = self._patience(f"{method} {target.partition('?')[0]}")
         try:
-            connection.request(method, target, body=payload, headers=headers)
-            response = connection.getresponse()
-            answer = response.read()
-        except (OSError, http.client.HTTPException) as error:
+            response = connection.exchange(method, target, headers, payload)
+        except OSError as error:
             connection.close()
             raise self._unreachable(error) from error
         except BaseException:
@@ -172,7 +167,7 @@ class Transport:
             if patience is not None:
                 patience.cancel()
         self._idle.append(connection)
-        return response.status, response.getheader("X-Request-Id", ""), answer
+        return response
 
     def _patience(self, request: str) -> threading.Timer | None:
         """Start the time after which a caller who wants to know is told that the hub is slow."""
@@ -183,27 +178,21 @@ class Transport:
         timer.start()
         return timer
 
-    def _take(self) -> http.client.HTTPConnection:
+    def _take(self) -> Connection:
         """Return an idle connection that the hub still holds open, else a new one."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.sock is not None and _is_quiet(connection.sock):
+            if connection.is_quiet():
                 return connection
             connection.close()
         host, port = self._address
-        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        connection = kind(host, port, timeout=self.timeout_s)
         try:
-            connection.connect()
+            return connect(host, port, is_secure=self._secure, timeout_s=self.timeout_s)
         except OSError as error:
-            connection.close()
             raise self._unreachable(error) from error
-        # small requests would otherwise wait for the peer's delayed acknowledgement
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
 
-    def _unreachable(self, error: Exception) -> RetryLater:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
+    def _unreachable(self, error: OSError) -> RetryLater:
+        reason = error.strerror or str(error) or type(error).__name__
         return RetryLater(
             f"no answer from the hub at {self.url}: {reason.lower()}",
             hint="start one with `bin/up` or `confighub serve`, or set CONFIGHUB_URL",
@@ -213,18 +202,6 @@ class Transport:
         print(line, file=sys.stderr)
         if body:
             print(body.decode("utf-8", "replace"), file=sys.stderr)
-
-
-def _is_quiet(sock: socket.socket) -> bool:
-    """Tell whether the other side still holds the idle connection open.
-
-    Something to read on an idle connection is its end, or noise; either way it is of no use.
-    """
-    try:
-        readable, _, _ = select.select([sock], [], [], 0)
-    except (OSError, ValueError):
-        return False
-    return not readable
 
 
 def _failure(status: int, request_id: str, answer: bytes) -> ConfigHubError:
