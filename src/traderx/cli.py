@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit status; failures are printed, never raised."""
     import click
 
-    from confighub.errors import ConfigHubError
+    from confighub.errors import ConfigHubError, Gated
     from traderx.commands.lazy import LazyGroup
 
     root = LazyGroup(
@@ -64,7 +64,8 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     except ConfigHubError as error:
         print(f"error: {error}", file=sys.stderr)
-        for line in error.details:
+        # the gates of a refusal are in its message already
+        for line in [] if isinstance(error, Gated) else error.details:
             print(f"  {line}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, click.Abort):

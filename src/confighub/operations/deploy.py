@@ -345,4 +345,6 @@ def _remark(event: Wire) -> str:
 def _why(event: Wire, live: Wire) -> str:
     """Return why an operation failed: the worker's message, then what the live state adds to it."""
     message = str(event.get("Message") or event.get("Result") or "the worker gave no reason")
-    return "\n".join([message, *(line for line in reasons(live) if line not in message)])
+    # live state names the object first and then says the same
+    added = [line for line in reasons(live) if (line.partition(": ")[2] or line) not in message]
+    return "\n".join([message, *added])

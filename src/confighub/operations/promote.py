@@ -21,6 +21,7 @@ from confighub.client.transport import Wire
 from confighub.data.merge import Held, upgrade
 from confighub.errors import BadRequest, ConfigHubError, Conflict
 from confighub.operations.guard import Say
+from confighub.operations.plan import ADDON
 from confighub.records.base import NIL_ID
 from confighub.records.mutations import ResourceMutation
 
@@ -89,7 +90,7 @@ def preview(hub: HubClient, *, source: str, target: str, lateral: bool = False) 
             details=stuck,
         )
     cloned = {unit["UpstreamUnitID"] for unit in clones}
-    missing = sorted(str(unit["Slug"]) for key, unit in upstream.items() if key not in cloned)
+    missing = sorted(str(unit["Slug"]) for key, unit in upstream.items() if key not in cloned and not _is_addon(unit))
     return Promotion(source, target, target_id, tuple(changes), () if lateral else tuple(missing))
 
 
@@ -200,6 +201,11 @@ def _refuse_skipping(
             hint="promote the stages one by one, or say --lateral for the units that do come from it",
         )
     raise BadRequest(f"{target} comes from {comes_from}, and no unit of it from {source}")
+
+
+def _is_addon(unit: Wire) -> bool:
+    """Tell whether the unit is one of those that an environment may do without."""
+    return (unit.get("Labels") or {}).get("type") == ADDON
 
 
 def _text(record: Wire) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from traderx.commands.lazy import data_option, explain_option, json_option, saying
+from traderx.wording import counted
 
 if TYPE_CHECKING:
     from confighub.client.hub import HubClient
@@ -156,7 +157,7 @@ def promote(
     if not explain:
         promotion.promote(site.hub, shown)
         if shown.changes:
-            say(f"{len(shown.changes)} units of {target} promoted: {_next(site.hub, shown, target)}")
+            say(f"{counted(len(shown.changes), 'unit')} of {target} promoted: {_next(site.hub, shown, target)}")
     if as_json:
         print(json.dumps({**shown.as_json(), "promoted": not explain}, indent=2))
     return 0
