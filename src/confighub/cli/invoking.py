@@ -14,7 +14,7 @@ from confighub.cli.applying import tell_what_is_next
 from confighub.cli.command import flag, option, space_option
 from confighub.cli.output import as_json, jq_lines, pairs, table
 from confighub.cli.selecting import MANY_UNITS, chosen_units
-from confighub.cli.verbs import DATA_OUTPUT
+from confighub.cli.showing import DATA_OUTPUT
 from confighub.cli.waiting import WAITING
 from confighub.client.collection import any_of
 from confighub.errors import BadRequest, NotFound

@@ -5,8 +5,10 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
+from confighub.cli.changing import store_new
+from confighub.cli.kinds import Kind
 from confighub.cli.output import as_yaml
-from confighub.cli.verbs import Kind, store_new, the_record
+from confighub.cli.showing import the_record
 from confighub.client.collection import UNIT, WORKER
 from confighub.errors import BadRequest
 

@@ -10,7 +10,7 @@ import click
 
 from confighub.cli.command import Group, argument, command, flag, option
 from confighub.cli.output import pairs
-from confighub.cli.verbs import DATA_OUTPUT
+from confighub.cli.showing import DATA_OUTPUT
 from confighub.client.hub import HubClient
 from confighub.client.session import Session, hub_url
 from confighub.client.transport import Transport, Wire

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from confighub.cli.applying import tell_what_is_next
+from confighub.cli.changing import report_many
 from confighub.cli.command import argument, command, flag, option, space_option
 from confighub.cli.commands.unit_create import KIND as UNIT_KIND
+from confighub.cli.kinds import Kind
 from confighub.cli.operations import run_on
-from confighub.cli.verbs import DATA_OUTPUT, Kind, report_many, the_record
+from confighub.cli.showing import DATA_OUTPUT, the_record
 from confighub.cli.waiting import WAITING
 from confighub.client.collection import CHANGE_SET, any_of, conjoined, quoted
 from confighub.errors import BadRequest, Gated

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from confighub.cli.command import Group, argument, command, flag, option, space_option
 from confighub.cli.output import pairs
-from confighub.cli.verbs import DATA_OUTPUT
+from confighub.cli.showing import DATA_OUTPUT
 from confighub.client.session import Context, hub_url
 from confighub.errors import BadRequest, NotFound
 

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from confighub.cli.changing import create_command, delete_command, update_command
 from confighub.cli.command import Group, argument, option, options, space_option
-from confighub.cli.verbs import (
-    Column,
-    Kind,
-    create_command,
-    delete_command,
-    get_command,
-    list_command,
-    update_command,
-)
+from confighub.cli.kinds import Column, Kind
+from confighub.cli.showing import get_command, list_command
 from confighub.client.collection import FILTER, conjoined
 
 if TYPE_CHECKING:

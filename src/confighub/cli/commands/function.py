@@ -11,7 +11,7 @@ from confighub.cli.invoking import INVOKING, invoke
 from confighub.cli.output import pairs, table, yes_no
 from confighub.cli.record_input import read_text
 from confighub.cli.selecting import the_unit
-from confighub.cli.verbs import DATA_OUTPUT, LIST_OUTPUT
+from confighub.cli.showing import DATA_OUTPUT, LIST_OUTPUT
 from confighub.errors import BadRequest, NotFound
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from confighub.cli.command import command
 from confighub.cli.output import pairs
-from confighub.cli.verbs import DATA_OUTPUT
+from confighub.cli.showing import DATA_OUTPUT
 
 if TYPE_CHECKING:
     from confighub.cli.call import Call

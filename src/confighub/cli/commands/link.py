@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from confighub.cli.changing import delete_command, destinations, report_many, store_new, update_command
 from confighub.cli.command import Group, argument, command, option, options, space_option
+from confighub.cli.kinds import Column, Kind
 from confighub.cli.record_input import RECORD_INPUT, given_record, label_patch, put_labels, slug_of
-from confighub.cli.verbs import (
-    DATA_OUTPUT,
-    VERBOSE,
-    Column,
-    Kind,
-    delete_command,
-    destinations,
-    get_command,
-    list_command,
-    report_many,
-    store_new,
-    update_command,
-)
+from confighub.cli.showing import DATA_OUTPUT, VERBOSE, get_command, list_command
 from confighub.cli.waiting import WAITING
 from confighub.client.collection import LINK
 from confighub.errors import BadRequest

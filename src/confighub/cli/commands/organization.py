@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from confighub.cli.changing import create_command, delete_command, update_command
 from confighub.cli.command import Group, argument, command, flag
+from confighub.cli.kinds import Column, Kind
 from confighub.cli.output import pairs
 from confighub.cli.record_input import RECORD_INPUT, given_record
 from confighub.cli.selecting import WHERE
-from confighub.cli.verbs import (
-    CONTAINS,
-    DATA_OUTPUT,
-    LIST_OUTPUT,
-    SELECT,
-    VERBOSE,
-    Column,
-    Kind,
-    create_command,
-    delete_command,
-    show_list,
-    update_command,
-)
+from confighub.cli.showing import CONTAINS, DATA_OUTPUT, LIST_OUTPUT, SELECT, VERBOSE, show_list
 from confighub.client.collection import ORGANIZATION, USER
 from confighub.errors import NotFound
 

@@ -6,10 +6,11 @@ from base64 import b64decode
 from typing import TYPE_CHECKING
 
 from confighub.cli.command import Group, argument, command, flag, space_option
+from confighub.cli.kinds import Column, Kind
 from confighub.cli.output import moment_utc, one_of_map
 from confighub.cli.revisions import revision_of
 from confighub.cli.selecting import WHERE, the_unit
-from confighub.cli.verbs import CONTAINS, DATA_OUTPUT, LIST_OUTPUT, SELECT, Column, Kind, show_list, show_record
+from confighub.cli.showing import CONTAINS, DATA_OUTPUT, LIST_OUTPUT, SELECT, show_list, show_record
 from confighub.client.collection import Noun
 
 if TYPE_CHECKING:

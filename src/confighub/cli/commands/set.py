@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from confighub.cli.changing import create_command, delete_command, report_many, update_command
 from confighub.cli.command import Group, argument, command, flag, option, space_option
+from confighub.cli.kinds import Column, Kind, common_details
 from confighub.cli.output import pairs
 from confighub.cli.selecting import FILTER, UNITS, WHERE, chosen_units
-from confighub.cli.verbs import (
-    DATA_OUTPUT,
-    SELECT,
-    Column,
-    Kind,
-    common_details,
-    create_command,
-    delete_command,
-    list_command,
-    report_many,
-    update_command,
-)
+from confighub.cli.showing import DATA_OUTPUT, SELECT, list_command
 from confighub.client.collection import SET, UNIT, Records, any_of, conjoined, quoted
 from confighub.errors import BadRequest, NotFound
 

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from confighub.cli.changing import create_command, delete_command, update_command
 from confighub.cli.command import Group, argument, command
+from confighub.cli.kinds import Column, Kind, plain
 from confighub.cli.output import labels, moment_utc
-from confighub.cli.verbs import (
-    DATA_OUTPUT,
-    SELECT,
-    Column,
-    Kind,
-    create_command,
-    delete_command,
-    list_command,
-    plain,
-    show_record,
-    update_command,
-)
+from confighub.cli.showing import DATA_OUTPUT, SELECT, list_command, show_record
 from confighub.client.collection import SPACE
 
 if TYPE_CHECKING:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
+from confighub.cli.changing import create_command, delete_command, update_command
 from confighub.cli.command import Group, space_option
+from confighub.cli.kinds import Column, Kind
 from confighub.cli.output import moment
-from confighub.cli.verbs import (
-    Column,
-    Kind,
-    create_command,
-    delete_command,
-    get_command,
-    list_command,
-    update_command,
-)
+from confighub.cli.showing import get_command, list_command
 from confighub.client.collection import TAG
 
 KIND = Kind(

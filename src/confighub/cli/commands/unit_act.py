@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from confighub.cli.changing import report_many
 from confighub.cli.command import argument, command, flag, option, space_option
 from confighub.cli.commands.unit_create import KIND
 from confighub.cli.operations import run_on
 from confighub.cli.output import note
 from confighub.cli.revisions import revision_number
 from confighub.cli.selecting import MANY_UNITS, the_unit, units_meant, wants_many
-from confighub.cli.verbs import DATA_OUTPUT, report_many
+from confighub.cli.showing import DATA_OUTPUT
 from confighub.cli.waiting import WAITING
 from confighub.client.collection import any_of
 from confighub.errors import BadRequest

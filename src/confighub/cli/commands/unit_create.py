@@ -5,11 +5,13 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
+from confighub.cli.changing import destinations, report_many, store_new
 from confighub.cli.command import argument, command, flag, option, options, space_option
+from confighub.cli.kinds import Kind
 from confighub.cli.record_input import RECORD_INPUT, given_record, label_patch, put_labels, read_text, slug_of
 from confighub.cli.selecting import MANY_UNITS, chosen_units, the_unit, wants_many
+from confighub.cli.showing import DATA_OUTPUT, VERBOSE
 from confighub.cli.skeletons import skeleton
-from confighub.cli.verbs import DATA_OUTPUT, VERBOSE, Kind, destinations, report_many, store_new
 from confighub.cli.waiting import WAITING
 from confighub.client.collection import UNIT, any_of
 from confighub.errors import BadRequest, NotFound

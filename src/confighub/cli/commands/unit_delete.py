@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from confighub.cli.changing import report_many
 from confighub.cli.command import argument, command, flag, space_option
 from confighub.cli.commands.unit_create import KIND
 from confighub.cli.selecting import MANY_UNITS, chosen_units, the_unit, wants_many
-from confighub.cli.verbs import report_many
 from confighub.errors import BadRequest
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from confighub.cli.command import Group, argument, command, space_option
+from confighub.cli.kinds import Column, Kind
 from confighub.cli.output import moment_utc, pairs
 from confighub.cli.selecting import WHERE, the_unit
-from confighub.cli.verbs import CONTAINS, DATA_OUTPUT, LIST_OUTPUT, SELECT, Column, Kind, show_list
+from confighub.cli.showing import CONTAINS, DATA_OUTPUT, LIST_OUTPUT, SELECT, show_list
 from confighub.client.collection import Noun
 from confighub.errors import NotFound
 

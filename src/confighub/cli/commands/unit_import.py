@@ -10,7 +10,7 @@ from confighub.cli.command import argument, command, flag, option, space_option
 from confighub.cli.output import note
 from confighub.cli.record_input import RECORD_INPUT, given_record, label_patch, put_labels, read_text, slug_of
 from confighub.cli.selecting import WHERE, the_unit
-from confighub.cli.verbs import DATA_OUTPUT, VERBOSE
+from confighub.cli.showing import DATA_OUTPUT, VERBOSE
 from confighub.cli.waiting import WAITING, outcome_of
 from confighub.errors import BadRequest, NotFound
 

@@ -7,9 +7,10 @@ from base64 import b64decode
 from typing import TYPE_CHECKING
 
 from confighub.cli.command import command, option, space_option
+from confighub.cli.kinds import Column, Kind, at, plain
 from confighub.cli.output import one_of_map
 from confighub.cli.selecting import FILTER, UNITS, WHERE, chosen_units
-from confighub.cli.verbs import CONTAINS, LIST_OUTPUT, SELECT, Column, Kind, at, plain, show_list
+from confighub.cli.showing import CONTAINS, LIST_OUTPUT, SELECT, show_list
 from confighub.client.collection import UNIT
 from confighub.client.names import Selection
 from confighub.errors import BadRequest

@@ -11,10 +11,11 @@ import click
 
 from confighub.cli.command import argument, command, flag, option, space_option
 from confighub.cli.invoking import resource_rows
+from confighub.cli.kinds import Column, Kind
 from confighub.cli.output import an_id, as_json, labels, moment_utc, one_of_map, table
 from confighub.cli.revisions import revision_of
 from confighub.cli.selecting import the_unit
-from confighub.cli.verbs import DATA_OUTPUT, SELECT, VERBOSE, Column, Kind, show_record
+from confighub.cli.showing import DATA_OUTPUT, SELECT, VERBOSE, show_record
 from confighub.client.collection import UNIT
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from confighub.cli.command import argument, command, option, space_option
 from confighub.cli.selecting import MANY_UNITS, the_unit, units_meant
-from confighub.cli.verbs import DATA_OUTPUT
+from confighub.cli.showing import DATA_OUTPUT
 from confighub.client.collection import any_of
 from confighub.errors import BadRequest
 

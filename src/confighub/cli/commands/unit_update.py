@@ -7,6 +7,7 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
 from confighub.cli.applying import tell_what_is_next
+from confighub.cli.changing import report_many, said
 from confighub.cli.command import argument, command, flag, option, space_option
 from confighub.cli.commands.unit_create import KIND, target_id
 from confighub.cli.invoking import resource_rows
@@ -14,7 +15,7 @@ from confighub.cli.output import table
 from confighub.cli.record_input import RECORD_INPUT, given_record, label_patch, read_text
 from confighub.cli.revisions import revision_of
 from confighub.cli.selecting import MANY_UNITS, chosen_units, the_unit, wants_many
-from confighub.cli.verbs import DATA_OUTPUT, VERBOSE, report_many, said
+from confighub.cli.showing import DATA_OUTPUT, VERBOSE
 from confighub.cli.waiting import WAITING
 from confighub.client.collection import any_of
 from confighub.errors import BadRequest, NotFound

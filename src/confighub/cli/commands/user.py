@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from confighub.cli.command import Group, argument, command
 from confighub.cli.commands.organization import MEMBER_KIND, named, show_flat
+from confighub.cli.kinds import Kind
 from confighub.cli.selecting import WHERE
-from confighub.cli.verbs import CONTAINS, DATA_OUTPUT, LIST_OUTPUT, SELECT, Kind, show_list
+from confighub.cli.showing import CONTAINS, DATA_OUTPUT, LIST_OUTPUT, SELECT, show_list
 from confighub.client.collection import USER
 
 if TYPE_CHECKING:

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from confighub.cli.changing import create_command, delete_command, update_command
 from confighub.cli.command import Group, argument, option, options, space_option
-from confighub.cli.verbs import (
-    Column,
-    Kind,
-    create_command,
-    delete_command,
-    get_command,
-    list_command,
-    plain,
-    update_command,
-)
+from confighub.cli.kinds import Column, Kind, plain
+from confighub.cli.showing import get_command, list_command
 from confighub.client.collection import VIEW
 from confighub.client.names import find_in_project
 

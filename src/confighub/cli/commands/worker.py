@@ -6,25 +6,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from confighub.cli.changing import delete_command, store_new, update_command
 from confighub.cli.command import Group, argument, command, flag, option, options, space_option
+from confighub.cli.kinds import Column, Kind
 from confighub.cli.output import an_id, labels, moment, moment_utc, pairs
 from confighub.cli.record_input import RECORD_INPUT, given_record, put_labels, slug_of
 from confighub.cli.selecting import WHERE
-from confighub.cli.verbs import (
+from confighub.cli.showing import (
     CONTAINS,
     DATA_OUTPUT,
     LIST_OUTPUT,
     SELECT,
     VERBOSE,
-    Column,
-    Kind,
-    delete_command,
     list_command,
     show_list,
     show_record,
-    store_new,
     the_record,
-    update_command,
 )
 from confighub.cli.waiting import WAITING, seconds
 from confighub.client.collection import WORKER, Noun

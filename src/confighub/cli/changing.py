@@ -1,210 +1,30 @@
-"""List, get, create, update and delete for every noun, made from a description of the noun.
+"""Create, update and delete for every noun, made from its description.
 
-What differs between nouns is data: columns, details, and how arguments fill the record.
-Source: the public client's flags by verb.
+What differs between nouns is data: how arguments fill the record. Source: the public client's
+flags by verb.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
 from confighub.cli import output
-from confighub.cli.command import Command, argument, command, flag, option, options, space_option
+from confighub.cli.command import Command, argument, command, flag, option, options
+from confighub.cli.kinds import Kind
 from confighub.cli.record_input import RECORD_INPUT, given_record, label_patch, put_labels, slug_of
 from confighub.cli.selecting import WHERE, id_term
-from confighub.client.collection import SPACE, Noun, any_of, conjoined, is_id
+from confighub.cli.showing import DATA_OUTPUT, VERBOSE, show_record, space_of, the_record
+from confighub.client.collection import SPACE, any_of, conjoined, is_id
 from confighub.errors import BadRequest, Conflict, NotFound
 
 if TYPE_CHECKING:
     from confighub.cli.call import Call
-    from confighub.client.collection import Collection
-    from confighub.client.hub import HubClient
     from confighub.client.transport import Wire
 
-Show = Callable[[object], str]
 Fill = Callable[["Call", "Wire"], None]
-
-DATA_OUTPUT = (
-    flag("json", "Print the answer as JSON."),
-    option("jq", "Print what the jq expression makes of the JSON.", metavar="EXPRESSION"),
-    flag("quiet", "Print no sentence and no table.", short="q"),
-    option("format", "Print records flat: json, yaml or table.", metavar="FORMAT"),
-    option("output", "json, yaml, jq=EXPRESSION, names, mutations or table.", metavar="FORMAT", short="o"),
-)
-LIST_OUTPUT = (
-    *DATA_OUTPUT,
-    flag("names", "Print the slugs only."),
-    flag("no-header", "Leave the table's header out."),
-    option("sort-by", "Sort by a field, such as Slug or Labels.order; a leading - reverses.", metavar="FIELD"),
-)
-SELECT = option("select", "Ask for these fields only; * is all of them.", metavar="FIELDS")
-CONTAINS = option("contains", "Only what contains this text.", metavar="TEXT")
-VERBOSE = flag("verbose", "Print the whole record.")
-
-
-def plain(value: object) -> str:
-    """Return a value as a cell; empty for None."""
-    return "" if value is None else str(value)
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its title, the path of its value in the extended record, and how to show that.
-
-    Without a path the whole record is shown.
-    """
-
-    title: str
-    path: str
-    show: Show = plain
-
-    def cell(self, record: Wire) -> str:
-        """Return the cell for one record; empty where the path ends early."""
-        return self.show(at(record, self.path) if self.path else record)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A noun as the command line knows it."""
-
-    noun: Noun
-    of: Callable[[HubClient], Collection]
-    columns: Sequence[Column]
-    select: str
-    details: Sequence[Column] = ()
-    id_flag: str = ""
-    said: str = ""
-    in_space: bool = True
-    query: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def flag_name(self) -> str:
-        """The id flag, such as ``tag`` for ``--tag a,b``."""
-        return self.id_flag or self.noun.word
-
-    @property
-    def spoken(self) -> str:
-        """The noun in the sentences of success."""
-        return self.said or self.noun.word
-
-    def plain(self, record: Wire) -> Wire:
-        """Return the record without its relations, whether it came extended or not."""
-        inner = record.get(self.noun.entity)
-        return inner if isinstance(inner, dict) else record
-
-
-def at(record: object, path: str) -> object:
-    """Return the value at a dotted path, None where it ends early; ``Labels.a.b`` asks for the key ``a.b``."""
-    for position, key in enumerate(parts := path.split(".")):
-        if not isinstance(record, dict):
-            return None
-        if key in ("Labels", "Annotations") and position + 1 < len(parts):
-            held = record.get(key)
-            return held.get(".".join(parts[position + 1 :])) if isinstance(held, dict) else None
-        record = record.get(key)
-    return record
-
-
-def list_command(kind: Kind, *extra: click.Parameter, example: str) -> Command:
-    """Make the list of a noun."""
-
-    @command(*_space(kind), WHERE, CONTAINS, SELECT, LIST_OUTPUT, *extra, example=example)
-    def body(call: Call) -> None:
-        select = "" if call.out.is_flat else kind.select
-        chosen = call.text("select") or select
-        records = kind.of(call.hub).list(
-            where=call.text("where"),
-            contains=call.text("contains"),
-            space_id=call.scope.space_id if kind.in_space else "",
-            select="" if chosen == "*" else chosen,
-            **kind.query,
-        )
-        show_list(call, kind, records)
-
-    body.help = f"List {kind.noun.word}s."
-    return body
-
-
-def show_list(call: Call, kind: Kind, records: list[Wire], columns: Sequence[Column] | None = None) -> None:
-    """Print records by the output options, sorted by ``--sort-by``."""
-    records = sorted_by(call.text("sort-by"), records, kind.noun.entity)
-    if call.out.how == "names":
-        names = [[plain(kind.plain(one).get("Slug"))] for one in records]
-        if names:
-            call.out.write(output.table(None, names))
-        return
-    shown = columns or kind.columns
-    value = [kind.plain(one) for one in records] if call.out.is_flat else records
-    call.out.show(
-        value,
-        lambda: call.out.table([one.title for one in shown], ([one.cell(r) for one in shown] for r in records)),
-    )
-
-
-def sorted_by(path: str, records: list[Wire], entity: str) -> list[Wire]:
-    """Return the records in the order of a field, numbers as numbers, records without it last."""
-    if not path:
-        return records
-    backwards, path = path.startswith("-"), path.removeprefix("-")
-
-    def value(record: Wire) -> object:
-        direct = at(record.get(entity, record), path)
-        return at(record, path) if direct is None else direct
-
-    having = [one for one in records if value(one) is not None]
-    without = [one for one in records if value(one) is None]
-    return sorted(having, key=lambda one: _rank(value(one)), reverse=backwards) + without
-
-
-def get_command(kind: Kind, *extra: click.Parameter, example: str) -> Command:
-    """Make the look at one record."""
-
-    @command(
-        argument("name", complete=f"{kind.noun.word}s"), *_space(kind), SELECT, DATA_OUTPUT, *extra, example=example
-    )
-    def body(call: Call) -> None:
-        record = the_record(call, kind, select=call.text("select"))
-        show_record(call, kind, record)
-
-    body.help = f"Show one {kind.noun.word}."
-    return body
-
-
-def the_record(call: Call, kind: Kind, name: str = "", **query: str) -> Wire:
-    """Return the extended record that the call names."""
-    space_id = call.space_id if kind.in_space else ""
-    found = name or call.arg("name")
-    try:
-        return kind.of(call.hub).find(found, space_id=space_id, **query)
-    except NotFound as error:
-        where = f" in {call.scope.words}" if kind.in_space else ""
-        raise NotFound(f"{kind.noun.word} {found} not found{where}", hint=error.hint) from error
-
-
-def show_record(call: Call, kind: Kind, record: Wire) -> None:
-    """Print one record by the output options."""
-    rows = kind.details or common_details(kind.noun)
-    value = kind.plain(record) if call.out.is_flat else record
-    call.out.show(value, lambda: output.pairs((one.title, one.cell(record)) for one in rows))
-
-
-def common_details(noun: Noun) -> tuple[Column, ...]:
-    """The rows that every noun has."""
-    entity = noun.entity
-    return (
-        Column("ID", f"{entity}.{noun.id_key}"),
-        Column("Name", f"{entity}.Slug"),
-        Column("Space", "Space.Slug"),
-        Column("Created At", f"{entity}.CreatedAt", output.moment_utc),
-        Column("Updated At", f"{entity}.UpdatedAt", output.moment_utc),
-        Column("Labels", f"{entity}.Labels", output.labels),
-        Column("Annotations", f"{entity}.Annotations", output.labels),
-        Column("Organization ID", f"{entity}.OrganizationID"),
-    )
 
 
 def create_command(
@@ -219,7 +39,7 @@ def create_command(
 
     @command(
         argument("name", required=False),
-        *_space(kind),
+        *space_of(kind),
         *extra,
         RECORD_INPUT,
         DATA_OUTPUT,
@@ -294,7 +114,7 @@ def update_command(
 
     @command(
         argument("name", required=False, complete=f"{kind.noun.word}s"),
-        *_space(kind),
+        *space_of(kind),
         *extra,
         RECORD_INPUT,
         DATA_OUTPUT,
@@ -343,7 +163,7 @@ def delete_command(kind: Kind, *extra: click.Parameter, bulk: bool = True, examp
 
     @command(
         argument("name", required=not bulk, complete=f"{kind.noun.word}s"),
-        *_space(kind),
+        *space_of(kind),
         flag("quiet", "Print no sentence.", short="q"),
         *many,
         *extra,
@@ -438,18 +258,6 @@ def _ids(kind: Kind) -> click.Parameter:
     return options(kind.flag_name, f"Several {word}s by slug or id.", metavar=f"{word.upper()},…", complete=f"{word}s")
 
 
-def _space(kind: Kind) -> tuple[click.Parameter, ...]:
-    return (space_option(),) if kind.in_space else ()
-
-
 def _identity(kind: Kind, stored: Wire) -> Wire:
     kept = ("Slug", "SpaceID", "OrganizationID", "Version", kind.noun.id_key)
     return {key: stored[key] for key in kept if key in stored}
-
-
-def _rank(value: object) -> tuple[int, float, str]:
-    text = str(value)
-    try:
-        return (0, float(text), "")
-    except ValueError:
-        return (1, 0.0, text)
