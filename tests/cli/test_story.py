@@ -414,6 +414,25 @@ def test_wrong_passwords_are_refused_and_leave_the_login_alone(alice: Terminal, 
     assert alice.must("auth", "status").out == before
 
 
+def test_a_current_space_that_is_gone_is_said_so(alice: Terminal, project: str) -> None:
+    alice.must("space", "delete", f"{project}-dev")
+
+    ran = alice.run("unit", "list")
+
+    assert ran.err.startswith(f"Failed: the current space {project}-dev is not in the hub")
+    assert "cub context set --space" in ran.err
+
+
+def test_a_unit_has_one_origin_and_a_change_one_source(alice: Terminal, project: str, tmp_path: Path) -> None:
+    file = str(tmp_path / "web.yaml")
+
+    created = alice.run("unit", "create", "x", file, "--type", "k8s/Service")
+    updated = alice.run("unit", "update", "web", file, "--upgrade")
+
+    assert "a file and --type" in created.err
+    assert "a file and --upgrade exclude each other" in updated.err
+
+
 def test_nobody_is_told_to_log_in(alice: Terminal) -> None:
     alice.must("auth", "logout")
 

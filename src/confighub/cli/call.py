@@ -127,6 +127,11 @@ class Call:
             raise Unauthenticated("nobody is logged in", hint="cub auth test-login NAME")
         raise BadRequest("no space is named", hint="add --space SPACE, or once: cub context set --space SPACE")
 
+    def is_current_space(self, message: str) -> bool:
+        """Tell whether a message is about the space of the context, which no flag named."""
+        kept = self.home.context().space_id
+        return bool(kept) and not self.text("space") and message.startswith(f"no such space: {kept}")
+
     @property
     def space_id(self) -> str:
         """The id of the one space; raises BadRequest for ``--space '*'``."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import click
 
 from confighub.cli.call import Call, argument_key
+from confighub.errors import NotFound
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -43,8 +44,16 @@ class Command(click.Command):
         return super().parse_args(ctx, _spelled_out(args, self.params))
 
     def invoke(self, ctx: click.Context) -> None:
-        """Run the body."""
-        self.body(Call(ctx))
+        """Run the body; a current space that is gone is said so, whoever noticed it."""
+        call = Call(ctx)
+        try:
+            self.body(call)
+        except NotFound as error:
+            if not call.is_current_space(error.message):
+                raise
+            slug, url = call.scope.slug, call.hub.transport.url
+            message = f"the current space {slug} is not in the hub at {url}"
+            raise NotFound(message, hint="cub context set --space SPACE") from error
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the example as it was typed, since Click would fill its lines."""

@@ -89,7 +89,8 @@ def target_id(call: Call, name: str) -> str:
 def _origin(call: Call, record: Wire) -> dict[str, str]:
     """Put the text into the record, or return the query that names the upstream unit."""
     upstream = call.text("upstream-unit")
-    sources = [name for name in ("file", "type", "upstream-unit") if call.text(name)]
+    given = {"a file": call.arg("file"), "--type": call.text("type"), "--upstream-unit": upstream}
+    sources = [name for name, value in given.items() if value]
     if len(sources) > 1:
         raise BadRequest(f"a unit has one origin, not {' and '.join(sources)}")
     if call.arg("file"):

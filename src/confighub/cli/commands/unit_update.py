@@ -55,9 +55,11 @@ def update(call: Call) -> None:
     """
     if not call.arg("unit") and not (call.yes("patch") or wants_many(call)):
         raise BadRequest("which unit?", hint=f"{call.name} UNIT [FILE], or --patch for every unit selected")
-    sources = [word for word in ("file", "data", "restore") if call.text(word)] + ["upgrade"] * call.yes("upgrade")
+    given = {"a file": call.arg("file"), "--upgrade": call.yes("upgrade")}
+    given |= {f"--{name}": call.text(name) for name in ("data", "restore")}
+    sources = [name for name, value in given.items() if value]
     if len(sources) > 1:
-        raise BadRequest(f"--{' and --'.join(sources)} exclude each other")
+        raise BadRequest(f"{' and '.join(sources)} exclude each other")
     if call.arg("unit"):
         _update_one(call)
     else:
