@@ -16,6 +16,9 @@ from confighub.records.base import NIL_ID
 
 _ZERO_TIME = "0001-01-01T00:00:00Z"
 
+_NO_IDS = frozenset({"ExternalID", "CursorID"})
+"""Names that end as ids do: one of another system, and a number."""
+
 Object = dict[str, Any]
 
 
@@ -74,8 +77,7 @@ def _is_absent(value: Any) -> bool:
 def _check_ids(found: Object) -> None:
     """Refuse a text that is no UUID where an id belongs; the spelling becomes the one with lower case."""
     for key, value in list(found.items()):
-        # Two attributes end in ID and hold names of other systems.
-        if not key.endswith("ID") or key == "ExternalID" or not isinstance(value, str):
+        if not key.endswith("ID") or key in _NO_IDS or not isinstance(value, str):
             continue
         if not value:
             del found[key]
