@@ -146,6 +146,15 @@ def test_an_absent_hub_is_one_line_that_says_what_to_do(tmp_path: Path, free_por
     assert ran.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", ["cub unit get tra", "cub run set", "cub unit list --space a"])
+def test_completion_without_a_hub_is_silent(tmp_path: Path, free_port: int, words: str) -> None:
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")), "_CUB_COMPLETE": "bash_complete"}
+
+    ran = process(home=tmp_path, url=f"http://127.0.0.1:{free_port}", **asked)
+
+    assert (ran.returncode, ran.stderr, ran.stdout.strip()) == (0, "", "")
+
+
 def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path, hub: AnsweringHub) -> None:
     many = [{"Space": {"Slug": f"space-{number:05}"}} for number in range(5000)]
     hub.on("GET /api/space", many)

@@ -121,7 +121,7 @@ def table(header: Row | None, rows: Iterable[Row]) -> str:
     widths = [max(len(row[position]) for row in lines) for position in range(len(lines[0]))]
     drawn = ["".join(cell.ljust(width) + _GAP for cell, width in zip(row, widths, strict=True)) for row in lines]
     if header:
-        drawn[0] = f"{drawn[0][: -len(_GAP) - widths[-1]]}{header[-1]} "
+        drawn[0] = drawn[0][: 1 - len(_GAP)]
     return "\n".join(drawn)
 
 

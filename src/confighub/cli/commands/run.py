@@ -17,7 +17,7 @@ import click
 from confighub.cli.call import Call
 from confighub.cli.command import Command, LiveGroup, argument, flag, option
 from confighub.cli.invoking import INVOKING, invoke
-from confighub.errors import BadRequest, NotFound, RetryLater
+from confighub.errors import BadRequest, ConfigHubError, NotFound, RetryLater
 
 if TYPE_CHECKING:
     from confighub.client.transport import Wire
@@ -108,9 +108,21 @@ class Functions(LiveGroup):
 def _signatures(call: Call) -> dict[str, Wire]:
     """Return the functions of the hub by name, and keep them; the kept ones when the hub is away."""
     root = call.ctx.find_root()
+    if call.ctx.resilient_parsing:
+        # a shell that completes wants names or silence
+        try:
+            return _asked(call)
+        except ConfigHubError:
+            return {}
     cached = root.meta.get(_KEPT)
     if isinstance(cached, dict):
         return cached
+    functions = _asked(call)
+    root.meta[_KEPT] = functions
+    return functions
+
+
+def _asked(call: Call) -> dict[str, Wire]:
     path = call.settings.config_dir / _KEPT
     try:
         found = call.hub.functions.list()
@@ -124,7 +136,6 @@ def _signatures(call: Call) -> dict[str, Wire]:
     functions.update(found.get(_TOOLCHAIN, {}))
     if not functions:
         raise NotFound("the hub has no functions")
-    root.meta[_KEPT] = functions
     return functions
 
 

@@ -28,6 +28,11 @@ def count(value: object) -> str:
     return str(value or 0)
 
 
+def length(value: object) -> str:
+    """Return how many there are."""
+    return str(len(value)) if isinstance(value, list) else "0"
+
+
 KIND = Kind(
     UNIT,
     lambda hub: hub.units,
@@ -52,6 +57,8 @@ KIND = Kind(
         Column("Upstream Space ID", "Unit.UpstreamSpaceID", an_id),
         Column("Upstream Unit ID", "Unit.UpstreamUnitID", an_id),
         Column("Upstream Revision Num", "Unit.UpstreamRevisionNum", count),
+        Column("Head Mutation Num", "Unit.HeadMutationNum", count),
+        Column("Number of Resources", "Unit.MutationSources", length),
         Column("Apply Gates", "Unit.ApplyGates", one_of_map),
         Column("Status", "UnitStatus.Status"),
         Column("Drift", "UnitStatus.Drift"),
