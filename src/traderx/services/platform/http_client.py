@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,13 +65,19 @@ class HttpClient:
             ) as response:
                 return Reply(response.status, _decoded(await response.read()))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            reason = str(error) or f"no answer within {CALL_TIMEOUT_S:g} s"
-            raise Unavailable(f"{service} cannot be reached at {url}: {reason}") from error
+            raise unreachable(service, url, error) from error
 
     async def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
+
+
+def unreachable(service: str, url: str, error: BaseException) -> Unavailable:
+    """Return the error that says which service gave no answer, where, and why."""
+    number = getattr(error, "errno", None)
+    reason = os.strerror(number).lower() if number else str(error) or "no answer in time"
+    return Unavailable(f"{service} cannot be reached at {url}: {reason}")
 
 
 async def _open_session() -> aiohttp.ClientSession:

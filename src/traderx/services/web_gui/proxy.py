@@ -12,7 +12,6 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection, Request
@@ -20,8 +19,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from traderx.services.errors import Unavailable
-from traderx.services.platform.http_client import HttpClient
+from traderx.services.platform.http_client import HttpClient, unreachable
 from traderx.services.platform.tracing import current_traceparent
 
 if TYPE_CHECKING:
@@ -136,7 +134,7 @@ class Proxy:
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=SILENCE_LIMIT_S),
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _unreachable(behind.service, error) from error
+            raise unreachable(behind.service, self._urls[behind.service], error) from error
         response = StreamingResponse(_body(answer), answer.status)
         response.raw_headers = _headers_to_caller(answer)
         return response
@@ -219,8 +217,3 @@ def _headers_to_caller(answer: aiohttp.ClientResponse) -> list[tuple[bytes, byte
         # Our own answers say what other origins may do; twice is refused by browsers.
         if (text := name.decode("latin-1").lower()) not in _NOT_FORWARDED and not text.startswith("access-control-")
     ]
-
-
-def _unreachable(service: str, error: BaseException) -> Unavailable:
-    reason = str(error) or HTTPStatus.GATEWAY_TIMEOUT.phrase.lower()
-    return Unavailable(f"{service} cannot be reached: {reason}")

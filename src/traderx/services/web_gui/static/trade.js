@@ -262,6 +262,7 @@ export class TradePage {
     try {
       const trade = await sendJson("POST", "/api/trades/new", order);
       if (this.sent.has(order.id)) tell(byId("outcome"), `Accepted: ${words}`, "good");
+      byId("quantity").value = ""; // a second click must not be a second order
       if (this.isLoaded) this.takeTrade(trade, true);
       this.showFigures();
     } catch (error) {
