@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from confighub.errors import BadRequest, Gated
+from confighub.errors import BadRequest, Gated, RetryLater
 from confighub.operations.deploy import Options, Outcome, deploy, explain, read_units
 from confighub.operations.plan import in_order
 from tests.api.running import HubProcess
@@ -134,6 +134,15 @@ def test_units_without_a_target_are_named_before_anything_is_applied(dev: Stage)
         run(dev)
 
     assert worker.applied == []
+
+
+def test_a_worker_that_is_not_connected_is_named_before_anything_is_queued(dev: Stage) -> None:
+    unit_id = dev.unit("a")
+
+    with pytest.raises(RetryLater, match=r"the worker w1 is not connected .*setup-worker"):
+        run(dev)
+
+    assert dev.hub.units.events(unit_id, space_id=dev.space_id) == []
 
 
 def test_a_closed_gate_refuses_before_anything_is_applied(dev: Stage) -> None:

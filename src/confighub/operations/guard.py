@@ -1,11 +1,13 @@
-"""What must be true before the first unit is applied: targets, open gates, and in prod an approval."""
+"""What must be true before the first unit is applied: targets, open gates, approvals in prod, connected workers."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
+from confighub.client.collection import any_of
 from confighub.client.hub import HubClient
-from confighub.errors import BadRequest, Gated
+from confighub.errors import BadRequest, Gated, RetryLater
 from confighub.operations.plan import Plan, PlannedUnit
 
 APPROVAL_GATE = "approval/is-approved"
@@ -13,18 +15,22 @@ APPROVAL_GATE = "approval/is-approved"
 
 Say = Callable[[str], None]
 
+_CONNECT_TIMEOUT_S = 5.0
+_SHOWN = 4
+
 
 def check(hub: HubClient, plan: Plan, pending: Sequence[PlannedUnit], *, approve: bool, command: str, say: Say) -> None:
     """Let a deployment begin, or refuse it before anything is applied.
 
     ``pending`` are the units that would be applied. With ``approve`` their heads, exactly those, are
     approved in the caller's name. ``command`` is what the person typed, for the hint.
-    Raises: BadRequest for units without a target; Gated for closed gates, naming units and gates.
+    Raises: BadRequest for units without a target; Gated for closed gates, naming units and gates; RetryLater
+    when a worker that is needed is not connected.
     """
     homeless = [unit.slug for unit in plan.without_target if unit in pending]
     if homeless:
         raise BadRequest(
-            f"units in {plan.space} have no target: {_listed(homeless)}",
+            f"{len(homeless)} units in {plan.space} have no target: {_some(homeless)}",
             hint="make one and point the units at it: bin/setup-worker ENV",
         )
     closed = [f"{unit.slug} ({gate})" for unit in pending for gate in unit.gates if gate != APPROVAL_GATE]
@@ -35,18 +41,40 @@ def check(hub: HubClient, plan: Plan, pending: Sequence[PlannedUnit], *, approve
             hint="nothing was applied; change what they refuse and try again",
         )
     waiting = [unit for unit in pending if APPROVAL_GATE in unit.gates]
-    if not waiting:
-        return
-    if not approve:
+    if waiting and not approve:
         raise Gated(
             f"{len(waiting)} units in {plan.space} wait for approval: "
             + _listed([f"{unit.slug} revision {unit.head}" for unit in waiting]),
             gates=[APPROVAL_GATE],
             hint=f"nothing was applied; approve exactly these and apply them: {command} --approve",
         )
+    _await_workers(hub, pending)
     for unit in waiting:
         hub.units.approve(unit.unit_id, space_id=plan.space_id, revision=str(unit.head))
         say(f"approved {unit.slug} revision {unit.head}")
+
+
+def _await_workers(hub: HubClient, pending: Sequence[PlannedUnit]) -> None:
+    """Return once the workers of all targets are connected, which one just started needs a moment for."""
+    targets = sorted({unit.target_id for unit in pending})
+    deadline = time.monotonic() + _CONNECT_TIMEOUT_S
+    while targets:
+        found = hub.targets.list(where=any_of("TargetID", targets))
+        lost = [one for one in found if (one.get("BridgeWorker") or {}).get("Condition") != "Ready"]
+        if not lost:
+            return
+        if time.monotonic() > deadline:
+            worker = lost[0].get("BridgeWorker") or {}
+            raise RetryLater(
+                f"the worker {worker.get('Slug') or 'of target ' + lost[0]['Target']['Slug']} is not connected",
+                hint="nothing was applied; start it: bin/setup-worker ENV",
+            )
+        time.sleep(0.1)
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = names[:_SHOWN]
+    return _listed(shown) + (f" and {len(names) - len(shown)} more" if len(names) > len(shown) else "")
 
 
 def _listed(names: Sequence[str]) -> str:
