@@ -63,10 +63,7 @@ class Scene:
             self.start_worker()
         httpx2.post(f"{self.url}/test/refuse/0", trust_env=False)
         self.wait_connected()
-        for environment in self.runtime.call("GET", "/environments").json():
-            for unit in environment["units"]:
-                self.runtime.call("DELETE", f"/environments/{environment['name']}/units/{unit['unit_id']}")
-            until(lambda: not self.runtime.replicas())
+        self.runtime.clear()
         httpx2.post(f"{self.url}/test/forget", trust_env=False)
 
     def stop(self) -> None:

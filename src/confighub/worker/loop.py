@@ -33,6 +33,7 @@ from confighub.worker.link import HubLink
 
 _LOG = logging.getLogger("confighub.worker")
 _FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 2.0  # a hub that was started again should not wait for its workers
 _FUNCTIONS = "functions"  # their own queue, as in the public worker
 _FAILED: Mapping[str, Any] = {
     "Apply": "ApplyFailed",
@@ -58,7 +59,7 @@ class Worker:
         offers_functions: bool,
     ) -> None:
         self._link, self._bridges, self._journal = link, bridges, journal
-        self._poll_interval_s, self._offers_functions = poll_interval_s, offers_functions
+        self._longest_pause_s, self._offers_functions = min(poll_interval_s, _LONGEST_PAUSE_S), offers_functions
         self._queues: dict[str, asyncio.Queue[Callable[[], Coroutine[Any, Any, None]]]] = {}
         self._known: set[str] = set()
         self._pushed: dict[str, LiveChange] = {}
@@ -90,7 +91,7 @@ class Worker:
             except RetryLater as error:
                 _LOG.info("%s; again in %.1f s", error, pause_s)
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, self._poll_interval_s)
+            pause_s = min(pause_s * 2, self._longest_pause_s)
 
     def _info(self) -> WorkerInfo:
         types = [bridge.offers() for bridge in self._bridges.values()]
@@ -238,7 +239,7 @@ class Worker:
                 _LOG.warning("the hub does not want the result of %s: %s", result.queued_operation_id, error)
                 break
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, self._poll_interval_s)
+            pause_s = min(pause_s * 2, self._longest_pause_s)
         self._journal.accept(result.queued_operation_id)
 
     async def _beat(self) -> None:
@@ -273,7 +274,7 @@ class Worker:
                 self._unpushed = sending | self._unpushed
                 self._has_unpushed.set()
                 await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, self._poll_interval_s)
+                pause_s = min(pause_s * 2, self._longest_pause_s)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         assert self._tasks is not None
