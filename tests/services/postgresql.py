@@ -54,9 +54,16 @@ class PostgresqlServer:
     def fresh_url(self) -> str:
         self._given += 1
         name = f"traderx_{self._given}"
-        with psycopg.connect(f"host={self._folder} user=traderx dbname=postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+        self._execute(f"CREATE DATABASE {name}")
         return f"postgresql+psycopg://traderx@/{name}?host={self._folder}"
+
+    def cut_connections(self) -> None:
+        """End everybody's connections, as a restart of the server does."""
+        self._execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(f"host={self._folder} user=traderx dbname=postgres", autocommit=True) as connection:
+            connection.execute(statement.encode())
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(

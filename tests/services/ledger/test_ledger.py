@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from tests.services.postgresql import PostgresqlServer
 from traderx.services.errors import Clash, Unavailable
 from traderx.services.ledger import outbox
 from traderx.services.ledger.database import Session, open_database
@@ -193,3 +195,31 @@ def test_a_database_of_another_release_is_refused(ledger: Ledger) -> None:
 
     with pytest.raises(Unavailable, match="another release, version 99"):
         ledger.do(list_trades)
+
+
+def test_a_lost_connection_is_made_anew(postgresql_server: PostgresqlServer) -> None:
+    async def scene() -> list[int]:
+        database = open_database(postgresql_server.fresh_url())
+        await prepare(database)
+        found = []
+        for _ in range(3):
+            found.append(len(await database.read(list_trades)))
+            postgresql_server.cut_connections()
+        await database.close()
+        return found
+
+    assert asyncio.run(scene()) == [len(TRADES)] * 3
+
+
+def test_a_server_that_is_away_is_said_to_be(tmp_path: Path) -> None:
+    async def scene() -> None:
+        database = open_database(f"postgresql+psycopg://traderx:hush@/traderx?host={tmp_path}")
+        try:
+            await prepare(database)
+        finally:
+            await database.close()
+
+    with pytest.raises(Unavailable, match="the database cannot be used: connection") as refused:
+        asyncio.run(scene())
+
+    assert "hush" not in refused.value.message

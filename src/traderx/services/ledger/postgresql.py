@@ -44,23 +44,51 @@ class PostgresqlDatabase(Database):
 
     def _transact(self, work: Work[Answer], *, writes: bool) -> Answer:
         connection: Connection | None = getattr(self._own, "connection", None)
+        if connection is not None and not connection.closed:
+            try:
+                return self._run(connection, work, writes=writes)
+            except _LostBeforeWork:
+                connection.close()
+        connection = self._own.connection = self._connect()
+        self._opened.append(connection)
         try:
-            if connection is None or connection.closed:
-                connection = self._own.connection = self._connect()
-                self._opened.append(connection)
+            return self._run(connection, work, writes=writes)
+        except _LostBeforeWork as error:
+            raise _unavailable(error.reason) from error
+
+    def _run(self, connection: Connection, work: Work[Answer], *, writes: bool) -> Answer:
+        has_begun = False
+        try:
             connection.isolation_level = (
                 psycopg.IsolationLevel.READ_COMMITTED if writes else psycopg.IsolationLevel.REPEATABLE_READ
             )
             with connection.transaction():
+                has_begun = True
                 return work(PostgresqlSession(connection))
-        except psycopg.OperationalError as error:
-            if connection is not None:
-                connection.close()
-            reason = str(error).strip().partition("\n")[0]
-            raise Unavailable(f"the database cannot be used: {reason}") from error
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            if not has_begun:
+                raise _LostBeforeWork(error) from error
+            connection.close()
+            raise _unavailable(error) from error
 
     def _connect(self) -> Connection:
-        return psycopg.connect(self._url, connect_timeout=CONNECT_TIMEOUT_S, row_factory=dict_row)
+        try:
+            return psycopg.connect(self._url, connect_timeout=CONNECT_TIMEOUT_S, row_factory=dict_row)
+        except psycopg.OperationalError as error:
+            raise _unavailable(error) from error
+
+
+class _LostBeforeWork(Exception):
+    """The connection turned out to be dead before anything was done on it, so a new one may do it."""
+
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    reason = str(error).strip().partition("\n")[0]
+    return Unavailable(f"the database cannot be used: {reason}")
 
 
 @functools.lru_cache(maxsize=256)
