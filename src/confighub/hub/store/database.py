@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -56,7 +56,7 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Give a connection that sees one state of the store and writes nothing."""
         with self.reader.connect() as connection, connection.begin() as transaction:
-            yield connection
+            yield connection.execution_options(**{_MEMORY: {}})
             transaction.rollback()
 
     @contextmanager
@@ -73,6 +73,21 @@ class Database:
         """Close all connections."""
         self.writer.dispose()
         self.reader.dispose()
+
+
+T = TypeVar("T")
+
+_MEMORY = "confighub_memory"
+
+
+def remembered(tx: Connection, key: Hashable, look: Callable[[], T]) -> T:
+    """Return what ``look`` finds, looked up once in a reading transaction, where nothing changes; else each time."""
+    memory: dict[Hashable, T] | None = tx.get_execution_options().get(_MEMORY)
+    if memory is None:
+        return look()
+    if key not in memory:
+        memory[key] = look()
+    return memory[key]
 
 
 def _prepare(connection: sqlite3.Connection, _record: Any) -> None:

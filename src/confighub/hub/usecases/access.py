@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, and_, or_, select
 from confighub.errors import Forbidden, NotFound
 from confighub.hub.caller import ROLES, Caller, Right
 from confighub.hub.kinds import SPACE, Kind
+from confighub.hub.store.database import remembered
 from confighub.hub.store.entities import spaces
 from confighub.hub.store.people import organization_members, organizations, space_roles, users
 from confighub.hub.store.rows import columns, record
@@ -44,14 +45,11 @@ def require_space(tx: Connection, caller: Caller, space_id: str | None, right: R
 
     Raises: NotFound, when there is none that the caller sees; Forbidden, when they may not do this there.
     """
-    query = select(*columns(SPACE)).where(spaces.c.space_id == (space_id or NIL_ID), visible(SPACE, caller))
-    row = tx.execute(query).first()
-    if row is None:
+    space = remembered(tx, ("space", space_id, caller), lambda: _space(tx, caller, space_id))
+    if space is None:
         raise NotFound(f"no such space: {space_id}")
-    space = record(SPACE, row)
     if not may_in(tx, caller, right, space_id):
         raise Forbidden(f"{caller.username} may not {right} in space {space.slug}")
-    assert isinstance(space, Space)
     return space
 
 
@@ -63,6 +61,12 @@ def may_in(tx: Connection, caller: Caller, right: Right, space_id: str | None) -
         select(space_roles.c.role).where(space_roles.c.space_id == space_id, space_roles.c.user_id == caller.user_id)
     ).scalars()
     return any(right in ROLES.get(role, ()) for role in roles)
+
+
+def _space(tx: Connection, caller: Caller, space_id: str | None) -> Space | None:
+    query = select(*columns(SPACE)).where(spaces.c.space_id == (space_id or NIL_ID), visible(SPACE, caller))
+    row = tx.execute(query).first()
+    return None if row is None else record(SPACE, row)
 
 
 def _spaces_of(caller: Caller) -> Any:

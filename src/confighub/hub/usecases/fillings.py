@@ -32,6 +32,7 @@ from confighub.records.units import Revision, Unit
 from confighub.records.work import BridgeWorker
 
 CHUNK = 500
+"""Ids in one query: few enough for every database, many enough that the round trip is nothing."""
 
 
 def check_includes(kind: Kind, includes: tuple[str, ...]) -> None:
@@ -57,7 +58,7 @@ def fill(
 
     if kind.name == "Unit":
         if wants("Data"):
-            _fill_data(tx, found)
+            fill_data(tx, found)
         if wants("MutationSources"):
             _fill_sources(tx, found)
         if wants("LiveState", "Outputs"):
@@ -96,7 +97,7 @@ def matching_data(tx: Connection, found: list[Any], *, where_data: str, resource
         function_name="where-filter",
         arguments=[FunctionArgument(value=resource_type or "*"), FunctionArgument(value=where_data)],
     )
-    _fill_data(tx, found)
+    fill_data(tx, found)
     kept = []
     for unit in found:
         answer = invoke(_text(unit.data), [call], context=Context(unit_slug=unit.slug), toolchain=unit.toolchain_type)
@@ -111,24 +112,25 @@ def _text(content: bytes) -> str:
     return content.decode()
 
 
-def _fill_data(tx: Connection, found: list[Unit]) -> None:
+def fill_data(tx: Connection, found: list[Unit]) -> None:
+    """Set the data of the units in place."""
     by_id = {unit.unit_id: unit for unit in found}
     joined = select(units.c.unit_id, blobs.c.content).join(blobs, units.c.data_sha == blobs.c.sha)
-    for chunk in _chunks(list(by_id)):
+    for chunk in chunks(list(by_id)):
         for unit_id, content in tx.execute(joined.where(units.c.unit_id.in_(chunk))):
             by_id[unit_id].data = content
 
 
 def _fill_sources(tx: Connection, found: list[Unit]) -> None:
     by_id = {unit.unit_id: unit for unit in found}
-    for chunk in _chunks(list(by_id)):
+    for chunk in chunks(list(by_id)):
         for row in tx.execute(select(mutation_sources).where(mutation_sources.c.unit_id.in_(chunk))):
             by_id[row.unit_id].mutation_sources = row.sources
 
 
 def _fill_live(tx: Connection, found: list[Unit]) -> None:
     by_id = {unit.unit_id: unit for unit in found}
-    for chunk in _chunks(list(by_id)):
+    for chunk in chunks(list(by_id)):
         for row in tx.execute(select(live_states).where(live_states.c.unit_id.in_(chunk))):
             by_id[row.unit_id].live_state, by_id[row.unit_id].outputs = row.live_state, row.outputs
 
@@ -139,7 +141,7 @@ def _fill_side_tables(tx: Connection, found: list[Revision]) -> None:
     gates: dict[tuple[str, int], dict[str, bool]] = defaultdict(dict)
     tags: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
     live: dict[tuple[str, int], Any] = {}
-    for chunk in _chunks(ids):
+    for chunk in chunks(ids):
         for row in tx.execute(
             select(approvals).where(approvals.c.unit_id.in_(chunk)).order_by(approvals.c.approved_at)
         ):
@@ -165,7 +167,7 @@ def _fill_side_tables(tx: Connection, found: list[Revision]) -> None:
 def _fill_revision_data(tx: Connection, found: list[Revision]) -> None:
     by_id = {revision.revision_id: revision for revision in found}
     joined = select(revisions.c.revision_id, blobs.c.content).join(blobs, revisions.c.data_sha == blobs.c.sha)
-    for chunk in _chunks(list(by_id)):
+    for chunk in chunks(list(by_id)):
         for revision_id, content in tx.execute(joined.where(revisions.c.revision_id.in_(chunk))):
             by_id[revision_id].data = content
 
@@ -206,6 +208,7 @@ def _open_secrets(hub: Hub, caller: Caller, found: Iterable[BridgeWorker]) -> No
         worker.secret = hub.secrets.open(worker.secret) if caller.may("write") else ""
 
 
-def _chunks(items: list[Any]) -> Iterator[list[Any]]:
+def chunks(items: list[Any]) -> Iterator[list[Any]]:
+    """Yield the items in portions that fit into one query."""
     for start in range(0, len(items), CHUNK):
         yield items[start : start + CHUNK]

@@ -25,9 +25,9 @@ from confighub.hub.store.rows import own_id
 from confighub.hub.usecases import entities, gates, heads, rules
 from confighub.hub.usecases.access import require_space
 from confighub.hub.usecases.elements import each, failure, first
-from confighub.hub.usecases.fillings import revision_text
+from confighub.hub.usecases.fillings import chunks, fill_data, revision_text
 from confighub.hub.usecases.listing import Listing, choose_units
-from confighub.hub.usecases.unit_changes import Proposal, fill_text, settle
+from confighub.hub.usecases.unit_changes import Proposal, settle
 from confighub.records.answers import ResponseError
 from confighub.records.functions import (
     FunctionInvocation,
@@ -97,13 +97,18 @@ def invoke_functions(
         for toolchain in {unit.toolchain_type for unit in chosen}:
             for call in request.function_invocations:
                 rules.check_function(toolchain, call.function_name)
+        fill_data(tx, chosen)
         found = [_run(tx, caller, unit, request, revision_id) for unit in chosen]
+        answers = [answer for _, answer, _ in found]
+        _name_revisions(tx, answers)
     if is_dry_run or revision_id or all(proposal is None for _, _, proposal in found):
-        return [answer for _, answer, _ in found]
+        return answers
     with hub.write() as tx:
-        return each(
+        answers = each(
             tx, UNIT, found, lambda item: _settle(tx, hub, caller, item, request), _refused_element, about=first
         )
+        _name_revisions(tx, answers)
+        return answers
 
 
 def _run(
@@ -114,7 +119,6 @@ def _run(
 
     try:
         space = require_space(tx, caller, unit.space_id)
-        fill_text(tx, unit)
         text = _revision(tx, unit, revision_id) if revision_id else unit.data.decode()
         result = invoke(
             text,
@@ -126,7 +130,7 @@ def _run(
             stop_on_error=request.stop_on_error,
             combine_results=request.combine_results,
         )
-        answer = _answer(tx, unit, result)
+        answer = _answer(unit, result)
         if result.text == text or not result.success or revision_id:
             return unit, answer, None
         require_space(tx, caller, unit.space_id, "write")
@@ -152,15 +156,15 @@ def _settle(
 
     def again(now: Unit) -> Proposal | None:
         nonlocal answer
+        fill_data(tx, [now])
         _, answer, renewed = _run(tx, caller, now, request, None)
         return renewed
 
-    changed = settle(tx, hub, caller, proposal, again)
-    answer.revision_id = _head_revision_id(tx, changed.unit)
+    settle(tx, hub, caller, proposal, again)
     return answer
 
 
-def _answer(tx: Connection, unit: Unit, result: Invoked) -> FunctionInvocationsResponse:
+def _answer(unit: Unit, result: Invoked) -> FunctionInvocationsResponse:
     error = None
     if not result.success:
         error = ResponseError(message="function invocation failed", status=400, details=result.errors)
@@ -170,7 +174,6 @@ def _answer(tx: Connection, unit: Unit, result: Invoked) -> FunctionInvocationsR
         organization_id=unit.organization_id,
         space_id=unit.space_id,
         unit_id=unit.unit_id,
-        revision_id=_head_revision_id(tx, unit),
         success=result.success,
         error=error,
         config_data=result.text.encode() if result.mutators else b"",
@@ -215,5 +218,10 @@ def _revision(tx: Connection, unit: Unit, revision_id: str) -> str:
     return revision_text(tx, unit.unit_id or "", number)
 
 
-def _head_revision_id(tx: Connection, unit: Unit) -> str | None:
-    return tx.execute(select(units.c.head_revision_id).where(units.c.unit_id == unit.unit_id)).scalar()
+def _name_revisions(tx: Connection, answers: list[FunctionInvocationsResponse]) -> None:
+    """Set the id of each unit's head in place."""
+    by_id = {answer.unit_id: answer for answer in answers}
+    heads_of = select(units.c.unit_id, units.c.head_revision_id)
+    for chunk in chunks([unit_id for unit_id in by_id if unit_id]):
+        for unit_id, revision_id in tx.execute(heads_of.where(units.c.unit_id.in_(chunk))):
+            by_id[unit_id].revision_id = revision_id

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from confighub.hub.domain.mutations import Origin, Step
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import TRIGGER, UNIT
+from confighub.hub.store.database import remembered
 from confighub.hub.store.entities import invocations, triggers, units
 from confighub.hub.store.history import applications, approvals, gate_results
 from confighub.hub.store.people import users
@@ -56,6 +57,10 @@ def environment_of(space: Space) -> str:
 
 def triggers_of(tx: Connection, space_id: str | None, event: str, toolchain: str) -> list[Call]:
     """Return the enabled triggers of the space for the event, in the order they were made."""
+    return remembered(tx, ("triggers", space_id, event, toolchain), lambda: _calls(tx, space_id, event, toolchain))
+
+
+def _calls(tx: Connection, space_id: str | None, event: str, toolchain: str) -> list[Call]:
     chosen = (
         triggers.c.space_id == space_id,
         triggers.c.event == event,
@@ -134,10 +139,13 @@ def look(calls: list[Call], text: str, context: Context, *, environment: str, to
     return found
 
 
-def store_gates(tx: Connection, unit_id: str, revision_num: int, found: dict[str, bool]) -> dict[str, bool]:
-    """Keep the gates of the revision, in place of earlier ones; return those that are closed."""
+def store_gates(
+    tx: Connection, unit_id: str, revision_num: int, found: dict[str, bool], *, is_new: bool = False
+) -> dict[str, bool]:
+    """Keep the gates of the revision, in place of earlier ones if it is not new; return those that are closed."""
     own = gate_results.c.unit_id == unit_id, gate_results.c.revision_num == revision_num
-    tx.execute(delete(gate_results).where(*own))
+    if not is_new:
+        tx.execute(delete(gate_results).where(*own))
     if found:
         rows = [
             {"unit_id": unit_id, "revision_num": revision_num, "gate": gate, "closed": closed}

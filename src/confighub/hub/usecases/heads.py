@@ -82,7 +82,7 @@ def write(tx: Connection, hub: Hub, caller: Caller, unit: Unit, planned: Planned
     """Make the planned text the unit's head; return the unit as it is now.
 
     The unit's row exists already and has the version that ``unit`` says; other attributes of
-    ``unit`` are not written here. Numbers have no gaps.
+    ``unit`` are not written here. Its ``data`` is the present text, or empty when it was not read.
     """
     draft = planned.draft
     data = draft.text.encode()
@@ -101,7 +101,7 @@ def write(tx: Connection, hub: Hub, caller: Caller, unit: Unit, planned: Planned
     _insert_revision(tx, caller, head, revision_id, sha, draft)
     records = _insert_mutations(tx, hub, head, unit.head_mutation_num, revision_id, draft.steps)
     head.mutation_sources = _add_sources(tx, unit, draft, records)
-    head.apply_gates = gates.store_gates(tx, _id(head), head.head_revision_num, planned.gates)
+    head.apply_gates = gates.store_gates(tx, _id(head), head.head_revision_num, planned.gates, is_new=True)
     tx.execute(
         update(units)
         .where(units.c.unit_id == head.unit_id)
@@ -196,7 +196,9 @@ def _add_sources(
 ) -> list[ResourceMutation]:
     own = mutation_sources.c.unit_id == unit.unit_id
     existing = tx.execute(select(mutation_sources.c.sources).where(own)).scalar()
-    old = revision_text(tx, _id(unit), unit.head_revision_num) if unit.head_revision_num else ""
+    old = unit.data.decode()
+    if not old and unit.head_revision_num:
+        old = revision_text(tx, _id(unit), unit.head_revision_num)
     steps = [(one, step.is_upstream) for one, step in zip(records, draft.steps, strict=True)]
     sources = advanced(existing or [], steps, old=old, new=draft.text)
     if existing is None:

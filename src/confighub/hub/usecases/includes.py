@@ -13,11 +13,9 @@ from confighub.hub.kinds import KINDS, UNIT_EVENT, USER, Kind
 from confighub.hub.store.rows import columns, record
 from confighub.hub.store.work_queue import live_states, unit_events
 from confighub.hub.usecases.access import visible
+from confighub.hub.usecases.fillings import chunks
 from confighub.query import fields
 from confighub.records.work import FINAL, UnitEvent, UnitStatus
-
-CHUNK = 500
-"""Ids in one query: few enough for every database, many enough that the round trip is nothing."""
 
 _BY_NUMBER = {
     "HeadRevisionNum": ("Revision", "head_revision_num", "revision_num"),
@@ -63,7 +61,7 @@ def by_ids(tx: Connection, caller: Caller, kind: Kind, ids: Iterable[str | None]
     """Return the records of those ids that the caller sees, by id."""
     wanted = sorted({one for one in ids if one})
     found: dict[str, Any] = {}
-    for chunk in _chunks(wanted):
+    for chunk in chunks(wanted):
         query = select(*columns(kind)).where(kind.id_column.in_(chunk), visible(kind, caller))
         found |= {getattr(one, kind.id_attribute): one for one in (record(kind, row) for row in tx.execute(query))}
     for one in found.values():
@@ -75,7 +73,7 @@ def by_ids(tx: Connection, caller: Caller, kind: Kind, ids: Iterable[str | None]
 def latest_events(tx: Connection, unit_ids: Iterable[str]) -> dict[str, UnitEvent]:
     """Return the newest event of each unit that has one."""
     found: dict[str, UnitEvent] = {}
-    for chunk in _chunks(sorted(set(unit_ids))):
+    for chunk in chunks(sorted(set(unit_ids))):
         newest = select(func.max(unit_events.c.cursor_id)).where(unit_events.c.unit_id.in_(chunk))
         query = select(*columns(UNIT_EVENT)).where(unit_events.c.cursor_id.in_(newest.group_by(unit_events.c.unit_id)))
         found |= {event.unit_id: event for event in (record(UNIT_EVENT, row) for row in tx.execute(query))}
@@ -108,7 +106,7 @@ def _add_events(tx: Connection, kind: Kind, extended: list[Any]) -> None:
 def _drifts(tx: Connection, unit_ids: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     drifted = select(live_states.c.unit_id, live_states.c.drift).where(live_states.c.drift != "")
-    for chunk in _chunks(unit_ids):
+    for chunk in chunks(unit_ids):
         rows = tx.execute(drifted.where(live_states.c.unit_id.in_(chunk)))
         found.update((row.unit_id, row.drift) for row in rows)
     return found
@@ -127,15 +125,10 @@ def _add_by_number(tx: Connection, kind: Kind, extended: list[Any], include: str
     units = [getattr(one, kind.own_attribute) for one in extended]
     keys = [(unit.unit_id, getattr(unit, number)) for unit in units]
     found: dict[tuple[str, int], Any] = {}
-    for chunk in _chunks(keys):
+    for chunk in chunks(keys):
         pair = tuple_(related.table.c.unit_id, related.table.c[column])
         for row in tx.execute(select(*columns(related)).where(pair.in_(chunk))):
             one = record(related, row)
             found[one.unit_id, getattr(one, column)] = one
     for holder, key in zip(extended, keys, strict=True):
         setattr(holder, attribute, found.get(key))
-
-
-def _chunks(items: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]
