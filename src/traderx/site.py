@@ -67,11 +67,19 @@ class Site:
         target = ensure_cluster_target(self.hub, self.project, environment, worker, cluster, self.say)
         point_units(self.hub, self.project, environment, target, self.say)
 
-    def start_laptop(self, environment: str) -> None:
-        """Start the runtime and the environment's worker, unless they run."""
-        folder = self.stack.ensure_runtime()
-        arguments = ["--provider", "laptop", "--runtime", str(folder), "--catalogue", str(self.project.catalogue_file)]
-        self.stack.ensure_worker(self.hub, environment, arguments)
+    def begin_laptop(self, environment: str) -> None:
+        """Start the runtime and the environment's worker, unless they run; nothing is waited for."""
+        self.stack.start_runtime()
+        self.stack.start_worker(self.hub, environment, self._laptop_arguments())
+
+    def ensure_laptop(self, environment: str) -> None:
+        """Return once the runtime is ready and the environment's worker connected; start what does not run."""
+        self.stack.ensure_runtime()
+        self.stack.ensure_worker(self.hub, environment, self._laptop_arguments())
+
+    def _laptop_arguments(self) -> list[str]:
+        folder, catalogue = self.project.runtime_folder, self.project.catalogue_file
+        return ["--provider", "laptop", "--runtime", str(folder), "--catalogue", str(catalogue)]
 
 
 def open_site(data: str | None, say: Say) -> Site:

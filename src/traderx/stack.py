@@ -47,66 +47,70 @@ class Stack:
         return Home(self.project.login_folder)
 
     def client(self) -> HubClient:
-        """Return a client of our own hub, which is started, and logged in to, when need be."""
-        url = self.ensure_hub()
-        if not self.home.session().authorization or self.home.context().url != url:
-            self._log_in(url)
-        return connect(ClientSettings(url=url, config_dir=self.project.login_folder))
-
-    def ensure_hub(self) -> str:
-        """Return the address of our hub once it answers; start it when it does not run.
+        """Return a client of our own hub, which is started, and logged in to, when need be.
 
         Raises: Conflict when its port is taken, naming the holder; RetryLater when it does not come up.
         """
         port = self._port()
         url = f"http://{LOOPBACK}:{port}"
-        if self.processes.is_alive(HUB):
-            self._until(lambda: _answers(url), HUB)
-            return url
-        refuse_taken(port, what="the hub", hint=f"end it, or remove {self.project.data / 'ports.json'} to choose anew")
-        folder = self.project.data / HUB
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        command = [_program("confighub"), "serve", "--host", LOOPBACK, "--port", str(port), "--data", str(folder)]
+        is_stranger = not self.home.session().authorization or self.home.context().url != url
+        # Users are added beside the hub: the first one before it serves, the token while it starts.
+        if not self.processes.is_alive(HUB):
+            kept = self.project.data / "ports.json"
+            refuse_taken(port, what="the hub", hint=f"end it, or remove {kept} to choose another")
+            self.say("hub: starting ..." if not is_stranger else "hub: making its store and its user admin ...")
+        password = self._add_admin() if is_stranger else ""
         began = time.monotonic()
-        self.processes.start(HUB, command)
+        started = self._start_hub(port)
+        token = self._make_token() if is_stranger else ""
         self._until(lambda: _answers(url), HUB)
-        self.say(f"hub: {url} (ready in {time.monotonic() - began:.1f} s)")
-        return url
+        if started:
+            self.say(f"hub: {url} (ready in {time.monotonic() - began:.1f} s)")
+        if is_stranger:
+            self._keep_login(url, password, token)
+        return connect(ClientSettings(url=url, config_dir=self.project.login_folder))
 
-    def ensure_runtime(self) -> Path:
-        """Return the runtime's folder once the runtime runs; start it when it does not."""
+    def start_runtime(self) -> bool:
+        """Start the runtime unless it runs; tell whether it was started."""
+        if self.processes.is_alive(RUNTIME):
+            return False
         folder = self.project.runtime_folder
-        if not self.processes.is_alive(RUNTIME):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (folder / "runtime.json").unlink(missing_ok=True)
-            self.processes.start(RUNTIME, [_program("confighub"), "runtime", "--data", str(folder)])
-            self._until((folder / "runtime.json").exists, RUNTIME)
-            self.say("runtime: processes of this machine stand in for pods")
-        return folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "runtime.json").unlink(missing_ok=True)
+        return self.processes.start(RUNTIME, [_program("confighub"), "runtime", "--data", str(folder)])
 
-    def ensure_worker(self, hub: HubClient, environment: str, arguments: list[str]) -> None:
-        """Return once the environment's worker is connected to the hub; start it when it does not run.
+    def ensure_runtime(self) -> None:
+        """Return once the runtime is ready; start it when it does not run."""
+        self.start_runtime()
+        self._until((self.project.runtime_folder / "runtime.json").exists, RUNTIME)
+
+    def start_worker(self, hub: HubClient, environment: str, arguments: list[str]) -> None:
+        """Start the environment's worker unless it runs as asked.
 
         ``arguments`` say what it works on (``--provider laptop --runtime …``).
         """
+        slug, name = topology.worker(self.project.name(), environment), worker_process(environment)
         space = self.project.space(environment)
-        slug = topology.worker(self.project.name(), environment)
-        name = worker_process(environment)
         command = [_program("cub"), "worker", "run", slug, "--space", space, *arguments]
         known = self.processes.known().get(name)
         if known is not None and known.command != command:
             self.processes.stop_all([name])
         login = {"CONFIGHUB_URL": hub.transport.url, "CONFIGHUB_HOME": str(self.project.login_folder)}
-        started = self.processes.start(name, command, login)
-        space_id = hub.space_id(space)
+        self.processes.start(name, command, login)
+
+    def ensure_worker(self, hub: HubClient, environment: str, arguments: list[str]) -> None:
+        """Return once the environment's worker is connected to the hub; start it when it does not run."""
+        self.start_worker(hub, environment, arguments)
+        slug, space_id = (
+            topology.worker(self.project.name(), environment),
+            hub.space_id(self.project.space(environment)),
+        )
 
         def is_connected() -> bool:
             worker = hub.workers.find(slug, space_id=space_id)["BridgeWorker"]
             return bool(worker.get("Condition") == "Ready")
 
-        self._until(is_connected, name)
-        if started:
-            self.say(f"worker: {slug} is connected")
+        self._until(is_connected, worker_process(environment))
 
     def revive(self, environment: str, *, with_hub: bool = True) -> None:
         """Start again whatever died of our hub, our runtime and the environment's worker; quick when nothing did."""
@@ -142,20 +146,35 @@ class Stack:
         replace_file(file, json.dumps({HUB: port}) + "\n")
         return port
 
-    def _log_in(self, url: str) -> None:
-        """Make the hub's first user and keep a token for our client."""
-        data = str(self.project.data / HUB)
+    def _start_hub(self, port: int) -> bool:
+        if self.processes.is_alive(HUB):
+            return False
+        folder = str(self.project.data / HUB)
+        return self.processes.start(
+            HUB, [_program("confighub"), "serve", "--host", LOOPBACK, "--port", str(port), "--data", folder]
+        )
+
+    def _add_admin(self) -> str:
+        """Make the hub's first user and return the password, which a later login keeps."""
+        folder = self.project.data / HUB
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         password = self.home.password_of(ADMIN) or secrets.token_urlsafe(24)
-        _run([_program("confighub"), "user", "add", ADMIN, "--password-stdin", "--data", data], typed=password)
-        token = _run([_program("confighub"), "token", "create", ADMIN, "--data", data]).strip().splitlines()[-1]
+        command = [_program("confighub"), "user", "add", ADMIN, "--password-stdin", "--data", str(folder)]
+        _run(command, typed=password)
+        return password
+
+    def _make_token(self) -> str:
+        command = [_program("confighub"), "token", "create", ADMIN, "--data", str(self.project.data / HUB)]
+        return _run(command).strip().splitlines()[-1]
+
+    def _keep_login(self, url: str, password: str, token: str) -> None:
         session = Session(username=ADMIN, access_token=token, auth_type="Bearer")
-        client = HubClient(Transport(url, session.authorization))
-        me = client.me()
+        me = HubClient(Transport(url, session.authorization)).me()
         session.organization_id = str(me.get("ExternalOrganizationID") or me.get("OrganizationID") or "")
-        self.home.keep_session(session)
-        self.home.keep_context(Context(url=url, organization_id=str(me.get("OrganizationID") or "")))
         # `cub auth test-login admin` finds the password here, as the public client would
         replace_file(self.project.login_folder / "testusers.csv", f"{ADMIN},{password}\n", mode=0o600)
+        self.home.keep_session(session)
+        self.home.keep_context(Context(url=url, organization_id=str(me.get("OrganizationID") or "")))
 
     def _until(self, is_done: Callable[[], bool], name: str) -> None:
         """Wait for the condition. Raises: RetryLater with the process's last lines when it ends or is late."""

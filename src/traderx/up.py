@@ -30,12 +30,19 @@ def bring_up(data: str | None, say: Say) -> None:
     began = time.monotonic()
     site = open_site(data, say)
     _preflight(site)
+    # it starts while the spaces are made
+    site.stack.start_runtime()
     name = install_base(site.hub, site.project, say)
     install_envs(site.hub, site.project, say)
     for environment in topology.ENVIRONMENTS:
         if not _is_elsewhere(site, environment):
             site.set_up_laptop(environment)
-    site.start_laptop(FIRST)
+            if environment == FIRST:
+                site.begin_laptop(FIRST)
+    if _is_elsewhere(site, FIRST):
+        site.wake_worker(FIRST)
+    else:
+        site.ensure_laptop(FIRST)
     _restart_others(site)
     _deploy_first(site)
     status = _serving(site)

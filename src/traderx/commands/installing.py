@@ -91,7 +91,7 @@ def setup_worker(
     site.space_id(environment)
     if cluster is None:
         site.set_up_laptop(environment)
-        site.start_laptop(environment)
+        site.ensure_laptop(environment)
     else:
         site.set_up_cluster(environment, cluster)
     say(f"the worker of {environment} is connected; next: bin/ordered-apply {environment}")
