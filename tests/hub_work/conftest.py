@@ -10,9 +10,8 @@ import pytest
 
 from confighub.hub.caller import Caller
 from confighub.hub.usecases import deliveries, history, people, results, work, workers
-from confighub.hub.usecases.deliveries import Delivery
 from confighub.records.units import Unit
-from confighub.records.work import ActionResult, QueuedOperation, UnitEvent, WorkerInfo
+from confighub.records.work import ActionResult, BridgePayload, QueuedOperation, UnitEvent, WorkerInfo
 from tests.hub.conftest import (  # noqa: F401 - fixtures
     alice,
     caller_as,
@@ -24,6 +23,14 @@ from tests.hub.conftest import (  # noqa: F401 - fixtures
     sqlite_template,
 )
 from tests.hub.scene import WEB, Scene
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An operation that the worker has in hand."""
+
+    action: str
+    payload: BridgePayload
 
 
 @dataclass
@@ -52,12 +59,13 @@ class Field:
         use_case = {"Destroy": work.destroy_unit, "Refresh": work.refresh_unit}[action]
         return use_case(self.scene.hub, self.scene.caller, space_id=self.space_id, unit_id=unit.unit_id or "")
 
-    def take(self, stream: str = "") -> list[Delivery]:
+    def take(self, stream: str = "") -> list[Taken]:
         """Take what is due, as the worker's stream does."""
         worker_id = self.worker.worker_id or ""
-        return deliveries.lease_operations(self.scene.hub, worker_id=worker_id, stream=stream or self.stream)
+        due = deliveries.lease_operations(self.scene.hub, worker_id=worker_id, stream=stream or self.stream)
+        return [Taken(one.action, one.payload) for one in due if isinstance(one.payload, BridgePayload)]
 
-    def report(self, delivery: Delivery, status: str = "Completed", result: str = "", **more: Any) -> None:
+    def report(self, delivery: Taken, status: str = "Completed", result: str = "", **more: Any) -> None:
         """Report on a delivery, as the worker."""
         payload = delivery.payload
         kind = result or {"Completed": f"{delivery.action}Completed", "Failed": f"{delivery.action}Failed"}.get(status)

@@ -151,7 +151,7 @@ class _Stream:
             self._woken.clear()
             due = await self._streams.in_thread(deliveries.lease_operations, worker_id=self._worker_id, stream=self.id)
             for delivery in due:
-                await self._event("BridgeWorkerEvent", delivery.action, delivery.payload)
+                await self._event(delivery.event, delivery.action, delivery.payload)
             if due:
                 continue
             try:

@@ -90,3 +90,38 @@ class FunctionInvocationsResponse(Record):
     output_type: str = ""
     mutations: list[ResourceMutation] = []
     mutators: list[int] = []
+
+
+class WorkerInvocationRequest(Record):
+    """What a function worker gets: the calls with the unit that they run on, flat."""
+
+    function_invocations: list[FunctionInvocation] = []
+    cast_string_args_to_scalars: bool = False
+    num_filters: int = 0
+    stop_on_error: bool = False
+    combine_validation_results: bool = False
+    toolchain_type: str = "Kubernetes/YAML"
+    config_data: bytes = b""
+    live_state: bytes = b""
+    unit_slug: str = ""
+    unit_display_name: str = ""
+    unit_labels: dict[str, str] = {}
+    unit_annotations: dict[str, str] = {}
+    unit_id: str | None = None
+    space_id: str | None = None
+    space_slug: str = ""
+    organization_id: str | None = None
+    revision_num: int = 0
+    approved_by: list[str] = []
+
+
+class WorkerInvocationResponse(Record):
+    """What a function worker answers; ``output`` holds the JSON text of the output."""
+
+    config_data: bytes = b""
+    output: bytes = b"null"
+    output_type: str = ""
+    mutations: list[ResourceMutation] | None = None
+    mutators: list[int] | None = None
+    success: bool = True
+    error_messages: list[str] | None = None

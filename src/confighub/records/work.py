@@ -212,6 +212,13 @@ class BridgePayload(Record):
     revision_num: int = 0
 
 
+class FunctionPayload(Record):
+    """What a worker needs to run functions; the request is a ``WorkerInvocationRequest``."""
+
+    queued_operation_id: str = NIL_ID
+    invocation_request: msgspec.Raw = msgspec.Raw(b"{}")
+
+
 class WorkerEventBody(Record):
     """The inner part of an event for a worker; the payload's shape follows from the event."""
 

@@ -18,6 +18,9 @@ OPEN: frozenset[str] = frozenset({"Pending", "Submitted", "Progressing"})
 IN_FLIGHT: frozenset[str] = frozenset({"Submitted", "Progressing"})
 """Statuses of an operation that a worker has in hand."""
 
+INVOKE = "InvokeFunctions"
+"""The action of a function call; it moves no numbers, waits for nothing and has no event."""
+
 MAX_DELIVERIES = 2
 """How often an operation is sent to a worker that stays connected and says nothing."""
 

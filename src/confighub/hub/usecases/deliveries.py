@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, select, update
 
 from confighub.hub.domain import lifecycle
@@ -18,7 +19,7 @@ from confighub.hub.store.entities import targets, units
 from confighub.hub.store.history import blobs
 from confighub.hub.store.work_queue import live_states, queued_operations, unit_events
 from confighub.hub.usecases import queue
-from confighub.records.work import BridgePayload
+from confighub.records.work import BridgePayload, FunctionPayload
 
 BATCH = 64
 """Operations in one delivery, so that a long queue does not hold the writer."""
@@ -29,7 +30,12 @@ class Delivery:
     """One operation for a worker: the action with what it needs."""
 
     action: str
-    payload: BridgePayload
+    payload: BridgePayload | FunctionPayload
+
+    @property
+    def event(self) -> str:
+        """The name of the event that carries it."""
+        return "FunctionWorkerEvent" if self.action == lifecycle.INVOKE else "BridgeWorkerEvent"
 
 
 def lease_operations(hub: Hub, *, worker_id: str, stream: str) -> list[Delivery]:
@@ -67,8 +73,12 @@ def recover(hub: Hub) -> int:
 
     Only for a store that one process owns.
     """
+    c = queued_operations.c
     with hub.write() as tx:
-        return _put_back(tx, hub, queued_operations.c.lease_owner != "", "the hub was started again")
+        # Whoever waited for the answer of a function went with the process.
+        calls = c.action == lifecycle.INVOKE, c.status.in_(lifecycle.OPEN)
+        tx.execute(update(queued_operations).where(*calls).values(status="Canceled", lease_owner="", lease_until=None))
+        return _put_back(tx, hub, c.lease_owner != "", "the hub was started again")
 
 
 def is_expiry_due(tx: Connection, hub: Hub) -> bool:
@@ -107,11 +117,12 @@ def _silent(hub: Hub) -> Select[Any]:
 
 
 def _has_open_elder() -> ColumnElement[bool]:
+    """Whether an operation of the unit must end first; function calls neither wait nor are waited for."""
     elder = queued_operations.alias("elder")
     c = queued_operations.c
-    return exists().where(
-        elder.c.unit_id == c.unit_id, elder.c.cursor_id < c.cursor_id, elder.c.status.in_(lifecycle.OPEN)
-    )
+    same_unit = elder.c.unit_id == c.unit_id, elder.c.cursor_id < c.cursor_id
+    waits = elder.c.action != lifecycle.INVOKE, c.action != lifecycle.INVOKE
+    return exists().where(*same_unit, *waits, elder.c.status.in_(lifecycle.OPEN))
 
 
 def _lease_end(hub: Hub) -> Any:
@@ -138,6 +149,10 @@ def _lease(tx: Connection, hub: Hub, operation: Row[Any], stream: str) -> Delive
         lease_until=_lease_end(hub),
         attempts=operation.attempts + 1,
     )
+    if operation.action == lifecycle.INVOKE:
+        request = msgspec.Raw(operation.request)
+        payload = FunctionPayload(queued_operation_id=operation.queued_operation_id, invocation_request=request)
+        return Delivery(operation.action, payload)
     unit = queue.unit_by_id(tx, operation.unit_id)
     if unit is not None:
         sent = lifecycle.sent(queue.numbers_of(unit), action=operation.action, revision_num=operation.revision_num)

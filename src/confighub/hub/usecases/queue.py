@@ -122,7 +122,8 @@ def put_back(tx: Connection, hub: Hub, operation: Row[Any], *, message: str) -> 
 def is_busy(tx: Connection, unit_id: str | None) -> bool:
     """Whether an operation of the unit has not ended."""
     c = queued_operations.c
-    open_ = select(c.cursor_id).where(c.unit_id == unit_id, c.status.in_(lifecycle.OPEN)).limit(1)
+    own = c.unit_id == unit_id, c.action != lifecycle.INVOKE
+    open_ = select(c.cursor_id).where(*own, c.status.in_(lifecycle.OPEN)).limit(1)
     return tx.execute(open_).first() is not None
 
 

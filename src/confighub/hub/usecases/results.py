@@ -21,7 +21,7 @@ from confighub.hub.store.entities import bridge_workers, spaces, targets, units
 from confighub.hub.store.history import applications
 from confighub.hub.store.rows import columns, own_id, record
 from confighub.hub.store.work_queue import live_states, queued_operations
-from confighub.hub.usecases import heads, queue, work
+from confighub.hub.usecases import heads, queue, remote_functions, work
 from confighub.hub.usecases.audit import note
 from confighub.hub.usecases.fillings import text_of
 from confighub.records.base import Record
@@ -59,6 +59,9 @@ def record_result(hub: Hub, caller: Caller, result: ActionResult) -> None:
             return
         if operation.status in FINAL and _has_successor(tx, operation):
             return
+        if operation.action == lifecycle.INVOKE:
+            remote_functions.keep_answer(tx, hub, operation, result)
+            return
         _progress(tx, hub, caller, operation, result)
 
 
@@ -89,7 +92,8 @@ def _seen(tx: Connection, hub: Hub, caller: Caller, message: str | None) -> None
 def _has_successor(tx: Connection, operation: Row[Any]) -> bool:
     """Whether a later operation of the unit was sent, so that a late success no longer says how things are."""
     c = queued_operations.c
-    later = c.unit_id == operation.unit_id, c.cursor_id > operation.cursor_id, c.attempts > 0
+    own = c.unit_id == operation.unit_id, c.action != lifecycle.INVOKE
+    later = *own, c.cursor_id > operation.cursor_id, c.attempts > 0
     return tx.execute(select(c.cursor_id).where(*later).limit(1)).first() is not None
 
 
