@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,23 @@ class Scene:
             "RevisionNum": revision,
         }
         self.send({"Event": "BridgeWorkerEvent", "Data": {"Action": action, "Payload": payload}})
+        return operation
+
+    def call_functions(self, text: str, *invocations: Mapping[str, object]) -> str:
+        """Hand the worker function calls; return the operation's id."""
+        operation = str(uuid.uuid4())
+        request = {
+            "ToolchainType": "Kubernetes/YAML",
+            "UnitSlug": "web",
+            "UnitID": "7c0f4f0e-1111-4a57-9f0b-0d7f6f5f8a01",
+            "SpaceID": "7c0f4f0e-2222-4a57-9f0b-0d7f6f5f8a01",
+            "RevisionNum": 3,
+            "ConfigData": base64.b64encode(text.encode()).decode(),
+            "CastStringArgsToScalars": True,
+            "FunctionInvocations": list(invocations),
+        }
+        payload = {"QueuedOperationID": operation, "InvocationRequest": request}
+        self.send({"Event": "FunctionWorkerEvent", "Data": {"Action": "InvokeFunctions", "Payload": payload}})
         return operation
 
     def final(self, operation: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def deployment(stored: StoredObject, rollout: Rollout, clock: Clock) -> Manifest
         for container in replica.containers:
             hosts |= container.replaced
     notes = {"addresses": places, "hosts": sorted(f"{name}={place}" for name, place in hosts.items())}
-    return _object(stored, status, notes, is_leaving=rollout.is_removed)
+    return _object(stored, status, notes, removed_at=rollout.removed_at)
 
 
 def service(stored: StoredObject, running: Service, clock: Clock) -> Manifest:
@@ -85,7 +85,7 @@ def plain(stored: StoredObject, clock: Clock) -> Manifest:
 
 
 def _object(
-    stored: StoredObject, status: Manifest, notes: dict[str, list[str]] | None = None, *, is_leaving: bool = False
+    stored: StoredObject, status: Manifest, notes: dict[str, list[str]] | None = None, *, removed_at: str = ""
 ) -> Manifest:
     manifest = stored.manifest
     notes = dict(notes or {})
@@ -95,7 +95,7 @@ def _object(
     metadata = dict(manifest["metadata"]) | {"generation": stored.generation, "creationTimestamp": stored.created_at}
     if annotations:
         metadata["annotations"] = annotations
-    if is_leaving:
-        metadata["deletionTimestamp"] = stored.created_at
+    if removed_at:
+        metadata["deletionTimestamp"] = removed_at
     shown = {**manifest, "metadata": metadata}
     return {**shown, "status": status} if status else shown

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import types
 import typing
+from functools import cache
 from typing import Any, Literal
 
 import msgspec
@@ -402,6 +403,7 @@ def not_honoured(manifest: Manifest) -> list[str]:
     return places
 
 
+@cache  # resolving annotations takes a tenth of a millisecond, and live state asks for every object
 def _field_types(kind: type[Part]) -> dict[str, Any]:
     return {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
 

@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -56,7 +57,7 @@ class Counts:
 
 
 class Rollout:
-    """The replicas of one Deployment.
+    """The replicas of one Deployment. ``removed_at`` is empty until it should have none at all.
 
     ``on_change`` is called whenever anything that live state shows may have changed, ``on_complete`` with
     the pod template once an update is through.
@@ -74,6 +75,7 @@ class Rollout:
         self.name, self.namespace = name, namespace
         self.replicas: list[Replica] = []
         self.observed_generation = 0
+        self.removed_at = ""
         self._site, self._on_change, self._on_complete = site, on_change, on_complete
         self._wanted: Wanted | None = None
         self._current = ""
@@ -97,6 +99,7 @@ class Rollout:
     def remove(self) -> None:
         """Stop every replica; ``gone`` is set when the last one has stopped."""
         self._wanted = None
+        self.removed_at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         for replica in self.replicas:
             replica.stop()
         self._schedule()
@@ -105,11 +108,6 @@ class Rollout:
         """Stop every replica at once, because the daemon ends."""
         self._wanted = None
         await asyncio.gather(*(replica.kill(grace_s) for replica in self.replicas))
-
-    @property
-    def is_removed(self) -> bool:
-        """True once it should have no replicas at all."""
-        return self._wanted is None
 
     def counts(self) -> Counts:
         """Count the replicas that are not on their way out."""
@@ -131,11 +129,14 @@ class Rollout:
             return [Condition(type="Progressing", status="True", reason="Terminating", message="being removed")]
         least = max(0, wanted.spec.replicas - limits(wanted.spec)[1])
         has_least = counts.available >= least
+        said = f"{counts.available} of {wanted.spec.replicas} replicas available"
+        if not has_least and (why := self.trouble()[1]):
+            said = f"{said}: {why}"
         available = Condition(
             type="Available",
             status="True" if has_least else "False",
             reason="MinimumReplicasAvailable" if has_least else "MinimumReplicasUnavailable",
-            message=f"{counts.available} of {wanted.spec.replicas} replicas available",
+            message=said,
         )
         return [available, self._progressing(counts, wanted)]
 

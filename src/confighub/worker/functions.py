@@ -68,8 +68,8 @@ def signatures() -> dict[str, dict[str, FunctionSignature]]:
 
 def invoke(request: Request) -> bytes:
     """Run the call and return the response as JSON. Raises: BadRequest for text or calls that do not fit."""
-    from confighub.functions.invoke import Context
     from confighub.functions.invoke import invoke as run
+    from confighub.functions.work import Context
 
     context = Context(
         unit_slug=request.unit_slug,

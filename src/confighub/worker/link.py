@@ -6,6 +6,7 @@ Source: the worker protocol of the public API; ``live_state`` is this hub's own 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import httpx2
 import msgspec
@@ -35,20 +36,29 @@ class HubLink:
 
     def __init__(self, url: str, worker_id: str, secret: str, *, silence_s: float) -> None:
         self._worker = f"{url.rstrip('/')}/api/bridge_worker/{worker_id}"
-        self._silence_s = silence_s
-        self._http = httpx2.AsyncClient(
-            http1=False,
-            http2=True,
-            trust_env=False,
-            timeout=_TIMEOUT_S,
-            headers={"Authorization": f"Bearer {secret}", "User-Agent": "confighub-worker"},
-            # One connection carries all streams; a broken one is replaced.
-            limits=httpx2.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=None),
-        )
+        self._secret, self._silence_s = secret, silence_s
+        self._http = self._new_client()
 
     async def close(self) -> None:
         """Close the connection."""
         await self._http.aclose()
+
+    def _new_client(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(
+            http1=False,
+            http2=True,
+            trust_env=False,
+            timeout=_TIMEOUT_S,
+            headers={"Authorization": f"Bearer {self._secret}", "User-Agent": "confighub-worker"},
+            # One connection carries all streams; a broken one is replaced.
+            limits=httpx2.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=None),
+        )
+
+    async def _renew(self) -> None:
+        """Begin with a fresh pool: after a hub was killed, broken connections may keep their places in the old one."""
+        old, self._http = self._http, self._new_client()
+        with suppress(Exception):
+            await old.aclose()
 
     async def me(self) -> BridgeWorker:
         """Return what the hub knows of this worker."""
@@ -76,6 +86,7 @@ class HubLink:
                         except msgspec.MsgspecError:
                             continue
         except httpx2.HTTPError as error:
+            await self._renew()
             raise _broken("the stream", error) from error
 
     async def send(self, result: ActionResult) -> None:
@@ -100,6 +111,8 @@ class HubLink:
         try:
             answer = await self._http.request(method, f"{self._worker}/{path}", content=body, headers=headers)
         except httpx2.HTTPError as error:
+            if isinstance(error, httpx2.PoolTimeout):
+                await self._renew()
             raise _broken(path, error) from error
         if answer.status_code != 200:
             raise _refusal(path, answer)
