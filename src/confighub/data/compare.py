@@ -11,24 +11,22 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from confighub.data import normal, resource
-from confighub.data.document import (
+from confighub.data.document import Document, Stream, parse
+from confighub.data.path import escape
+from confighub.data.tree import (
     ALIAS,
     MAP,
     NONE,
     PROPERTIES,
     SEQ,
     VAL_STYLE,
-    Document,
-    Stream,
     find_child,
     first_child,
     next_sibling,
     node_key,
     node_type,
     node_value,
-    parse,
 )
-from confighub.data.path import escape
 from confighub.records.mutations import MutationInfo, MutationType, ResourceInfo, ResourceMutation
 
 

@@ -12,94 +12,42 @@ PyYAML's C parser names the place when a text does not parse.
 
 from __future__ import annotations
 
-import ctypes
 import re
-from collections import OrderedDict
-from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-import msgspec
 import re2
 import ryml
 import yaml
-from ryml import _ryml
 
-from confighub.data import scalars
+from confighub.data import meaning, scalars
+from confighub.data.cache import Cache
 from confighub.data.lazy import lazy
+from confighub.data.tree import (
+    MAP,
+    NONE,
+    SEQ,
+    STREAM,
+    address,
+    address_of,
+    children,
+    find_child,
+    first_child,
+    node_key,
+    node_type,
+    nth_child,
+)
 from confighub.errors import BadPath, NotYaml
-
-NONE: int = ryml.NONE
-"""The node id that means "no such node"."""
-
-# The generated wrappers add a Python call to each; these are the C functions themselves.
-first_child = _ryml.Tree_first_child
-last_child = _ryml.Tree_last_child
-next_sibling = _ryml.Tree_next_sibling
-prev_sibling = _ryml.Tree_prev_sibling
-parent = _ryml.Tree_parent
-child_at = _ryml.Tree_child
-find_child = _ryml.Tree_find_child
-node_type = _ryml.Tree_type
-node_key = _ryml.Tree_key
-node_value = _ryml.Tree_val
-
-MAP, SEQ, VAL, STREAM = ryml.MAP, ryml.SEQ, ryml.VAL, ryml.STREAM
-FLOW = ryml.CONTAINER_STYLE_FLOW
-QUOTED = ryml.VALQUO
-SINGLE, DOUBLE = ryml.VAL_SQUO, ryml.VAL_DQUO
-LITERAL, FOLDED = ryml.VAL_LITERAL, ryml.VAL_FOLDED
-VAL_STYLE = ryml.VAL_STYLE
-BLOCK_SCALAR = LITERAL | FOLDED
-KEY_QUOTED = ryml.KEYQUO
-KEY_DOUBLE = ryml.KEY_DQUO
-ANCHOR, ALIAS, TAG = ryml.VALANCH, ryml.VALREF, ryml.VALTAG
-PROPERTIES = ANCHOR | TAG
-KEY_PROPERTIES = ryml.KEYANCH | ryml.KEYREF | ryml.KEYTAG
-
-MAX_EXPANDED_NODES = 100_000
-"""How many nodes a document may have once its aliases are followed; a real manifest stays far below."""
 
 _MARKER = re.compile(rb"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _CODE = re.compile(rb"^[ \t]*[^ \t\r\n#]", re.MULTILINE)
 _CODE_BEFORE_MARKER = re.compile(rb"^[ \t]*[^ \t\r\n#%]", re.MULTILINE)
-# Scalars that rapidyaml writes as text though plain ones mean a number, a boolean or null. RE2 scans nine times faster.
-_ODD = re2.compile(
-    r'"(?:~|True|TRUE|False|FALSE|Null|NULL|[-+]?0[0-9bBoOxX_]|[-+]?[1-9][0-9]*_[0-9_]*"|[-+]?\.(?:inf|Inf|INF)"'
-    r'|\.(?:nan|NaN|NAN)")'
-)
 # Anchors, aliases and tags; a false alarm, such as an ampersand in a script, only costs time.
 _REFERENCE = re2.compile(r"(?:^|[\s\[\]{},])[&*][^\s&*]")
 _TAG = re2.compile(r"(?:^|[\s\[\]{},])![^\s=]")
 _BOM = b"\xef\xbb\xbf"
-
-Key = TypeVar("Key")
-Value = TypeVar("Value")
-
-
-class _View(ctypes.Structure):
-    """The C struct behind a memoryview; only its address is used."""
-
-    _fields_ = (
-        ("address", ctypes.c_void_p),
-        ("owner", ctypes.c_void_p),
-        ("size", ctypes.c_ssize_t),
-        ("item_size", ctypes.c_ssize_t),
-        ("readonly", ctypes.c_int),
-        ("dimensions", ctypes.c_int),
-        ("format", ctypes.c_char_p),
-        ("shape", ctypes.c_void_p),
-        ("strides", ctypes.c_void_p),
-        ("sub_offsets", ctypes.c_void_p),
-        ("internal", ctypes.c_void_p),
-    )
-
-
-_get_buffer = ctypes.pythonapi.PyObject_GetBuffer
-_get_buffer.argtypes = [ctypes.py_object, ctypes.POINTER(_View), ctypes.c_int]
-_release_buffer = ctypes.pythonapi.PyBuffer_Release
-_release_buffer.argtypes = [ctypes.POINTER(_View)]
+_parsing = Lock()
 
 
 class Document:
@@ -116,7 +64,7 @@ class Document:
 
     @classmethod
     def derived(cls, source: bytes, data: Any, *, has_unique_keys: bool = False) -> Document:
-        """Return a document whose meaning is known from the edit that made it; it is parsed when a place is asked for."""
+        """Return a document whose meaning is known from the edit that made it; it is parsed when first needed."""
         made = cls(source)
         made.__dict__["data"] = data
         if has_unique_keys:
@@ -126,11 +74,19 @@ class Document:
     @lazy
     def tree(self) -> Any:
         """The parser's flat tree; its scalars are views on a private copy of the source."""
-        self._buffer = bytearray(self.source)
-        try:
-            return ryml.parse_in_place(self._buffer)
-        except ryml.ExceptionBasic as error:
-            raise _not_yaml(self.source, error) from None
+        with _parsing:
+            known = self.__dict__.get("tree")
+            if known is not None:
+                return known
+            buffer = bytearray(self.source)
+            try:
+                tree = ryml.parse_in_place(buffer)
+            except ryml.ExceptionBasic as error:
+                raise _not_yaml(self.source, error) from None
+            # the tree points into this very buffer
+            self._buffer, self._base = buffer, address_of(buffer)
+            self.__dict__["tree"] = tree
+            return tree
 
     @lazy
     def root(self) -> int:
@@ -141,19 +97,15 @@ class Document:
     @lazy
     def data(self) -> Any:
         """What the document means: dicts in source order, lists, and scalars; the first of equal keys counts."""
-        source = self.source
-        tree = self.tree
-        if self.root or self.has_aliases or (b"!" in source and _TAG.search(source)):
-            return _Walk(self).value(self.root)
-        text = _json(tree, len(source))
-        if _ODD.search(text):
-            return _Walk(self).value(self.root)
-        try:
-            data = _decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return _Walk(self).value(self.root)
-        equal = self.__dict__["has_equal_keys"] = _count(data) != tree.size()
-        return _Walk(self).value(self.root) if equal else data
+        tree, source = self.tree, self.source
+        if not (self.root or self.has_aliases or (b"!" in source and _TAG.search(source))):
+            found = meaning.quick(tree, len(source))
+            if found is not None:
+                data, has_equal_keys = found
+                self.__dict__["has_equal_keys"] = has_equal_keys
+                if not has_equal_keys:
+                    return data
+        return meaning.walked(tree, self.root)
 
     @lazy
     def newline(self) -> bytes:
@@ -165,7 +117,9 @@ class Document:
     def has_aliases(self) -> bool:
         """True when the document may hold anchors or aliases; a false alarm only costs time."""
         source = self.source
-        return (b"&" in source or b"*" in source) and bool(_REFERENCE.search(source))
+        if b"&" not in source and b"*" not in source:
+            return False
+        return _REFERENCE.search(source) is not None
 
     @lazy
     def memo(self) -> dict[Any, Any]:
@@ -174,13 +128,7 @@ class Document:
 
     def offset(self, view: memoryview) -> int:
         """Return where a scalar of the tree begins in the source, or a number outside it for one decoded elsewhere."""
-        if not self._base:
-            self._base = ctypes.addressof(ctypes.c_char.from_buffer(self._buffer))
-        info = _View()
-        _get_buffer(view, info, 0)
-        address = info.address or 0
-        _release_buffer(info)
-        return address - self._base
+        return address(view) - self._base
 
     def find_child(self, node: int, step: str | int) -> int:
         """Return the child at a key or list position, or NONE; a text of digits counts as a position in a list.
@@ -195,7 +143,7 @@ class Document:
             found: int = find_child(tree, node, str(step).encode())
             return found
         if kind & SEQ and (isinstance(step, int) or step.isdigit()):
-            return _nth(tree, node, int(step))
+            return nth_child(tree, node, int(step))
         return NONE
 
     def _refuse_equal_keys(self, node: int) -> None:
@@ -207,7 +155,8 @@ class Document:
     @lazy
     def has_equal_keys(self) -> bool:
         """True when some map may have a key twice; documents with aliases are looked at map by map."""
-        return _count(self.data) != self.tree.size()
+        size: int = self.tree.size()
+        return meaning.count_nodes(self.data) != size
 
     def find(self, steps: tuple[str | int, ...]) -> int:
         """Return the node at keys and list positions, or NONE; aliases are not followed."""
@@ -224,7 +173,7 @@ class Document:
                 node = find_child(tree, node, str(step).encode())
                 here = here.get(step)
             elif type(here) is list and type(step) is int:
-                node = _nth(tree, node, step)
+                node = nth_child(tree, node, step)
                 here = here[step] if step < len(here) else None
             else:
                 return NONE
@@ -242,136 +191,11 @@ class Document:
 
     def children(self, node: int) -> list[int]:
         """Return the node's children in source order."""
-        tree = self.tree
-        found = []
-        child = first_child(tree, node)
-        while child != NONE:
-            found.append(child)
-            child = next_sibling(tree, child)
-        return found
+        return children(self.tree, node)
 
     def scalar(self, node: int) -> scalars.Scalar:
         """Return what a scalar node means; aliases are not followed."""
-        return _scalar(self.tree, node, node_type(self.tree, node))
-
-
-def _nth(tree: Any, node: int, position: int) -> int:
-    if position < 0:
-        return NONE
-    child: int = first_child(tree, node)
-    while position and child != NONE:
-        child = next_sibling(tree, child)
-        position -= 1
-    return child
-
-
-def _scalar(tree: Any, node: int, kind: int) -> scalars.Scalar:
-    view = node_value(tree, node)
-    text = bytes(view).decode() if view is not None else ""
-    if kind & TAG:
-        tag = bytes(tree.val_tag(node)).decode()
-        return _tagged(text, tag, plain=not kind & (QUOTED | BLOCK_SCALAR))
-    if kind & (QUOTED | BLOCK_SCALAR):
-        return text
-    return scalars.resolve(text)
-
-
-def _tagged(text: str, tag: str, *, plain: bool) -> scalars.Scalar:
-    if tag in ("!!str", "!", "!<tag:yaml.org,2002:str>", "!!binary"):
-        return text
-    value = scalars.resolve(text)
-    if tag == "!!float" and isinstance(value, int):
-        return float(value)
-    if tag.startswith("!!") or plain:
-        return value
-    return text
-
-
-class _Walk:
-    """Builds data node by node: for documents with anchors, tags, odd numbers or equal keys."""
-
-    def __init__(self, document: Document) -> None:
-        self.document, self.tree = document, document.tree
-        self.anchors: dict[str, tuple[Any, int]] = {}
-        self.expanded = 0
-
-    def value(self, root: int) -> Any:
-        return self._visit(root, 0)[0]
-
-    def _visit(self, node: int, depth: int) -> tuple[Any, int]:
-        tree = self.tree
-        kind = node_type(tree, node)
-        if kind & ALIAS:
-            return self._alias(node)
-        found: tuple[Any, int]
-        if kind & MAP:
-            found = self._map(node, depth)
-        elif kind & SEQ:
-            items = [self._visit(child, depth + 1) for child in self.document.children(node)]
-            found = [item for item, _ in items], 1 + sum(size for _, size in items)
-        else:
-            found = _scalar(tree, node, kind), 1
-        if kind & ANCHOR:
-            self.anchors[bytes(tree.val_anchor(node)).decode()] = found
-        if found[1] > MAX_EXPANDED_NODES:
-            raise NotYaml(f"aliases expand to more than {MAX_EXPANDED_NODES} nodes")
-        return found
-
-    def _alias(self, node: int) -> tuple[Any, int]:
-        name = bytes(self.tree.val_ref(node)).decode().lstrip("*")
-        if name not in self.anchors:
-            raise NotYaml(f"unknown anchor: {name}")
-        return self.anchors[name]
-
-    def _map(self, node: int, depth: int) -> tuple[dict[str, Any], int]:
-        found: dict[str, Any] = {}
-        merged: list[Any] = []
-        size = 1
-        for child in self.document.children(node):
-            key = self.document.key_of(child)
-            value, child_size = self._visit(child, depth + 1)
-            size += child_size
-            if key == "<<" and not node_type(self.tree, child) & KEY_QUOTED:
-                merged += value if isinstance(value, list) else [value]
-            else:
-                found.setdefault(key, value)
-        for source in merged:
-            if isinstance(source, dict):
-                for key, value in source.items():
-                    found.setdefault(key, value)
-        return found, size
-
-
-_decode = msgspec.json.Decoder().decode
-
-
-def _json(tree: Any, size: int) -> bytes:
-    # JSON of ordinary manifests is shorter than twice the YAML; the emitter says how much it would have needed
-    buffer = bytearray(2 * size + 256)
-    failed, needed = _ryml.emit_json_to_substr(tree, 0, buffer)
-    if failed:
-        buffer = bytearray(needed)
-        _, needed = _ryml.emit_json_to_substr(tree, 0, buffer)
-    return bytes(memoryview(buffer)[:needed])
-
-
-def _count(data: Any) -> int:
-    """Count the nodes of plain data, to notice keys that the JSON decoder took for one."""
-    kind = type(data)
-    if kind is dict:
-        values = data.values()
-    elif kind is list:
-        values = data
-    else:
-        return 1
-    count = 1 + len(data)
-    for value in values:
-        if type(value) in _CONTAINERS and value:
-            count += _count(value) - 1
-    return count
-
-
-_CONTAINERS = frozenset({dict, list})
+        return meaning.scalar(self.tree, node, node_type(self.tree, node))
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,44 +227,9 @@ class Stream:
         return b"".join(parts).decode()
 
 
-class _Cache(Generic[Key, Value]):
-    """Remembers the latest values, bounded by the bytes of their keys."""
-
-    def __init__(self, budget_bytes: int) -> None:
-        self._budget, self._used, self._lock = budget_bytes, 0, Lock()
-        self._values: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
-
-    def get(self, key: Key) -> Value | None:
-        found = self._values.get(key)
-        if found is None:
-            return None
-        with suppress(KeyError):  # another thread may just have dropped it
-            self._values.move_to_end(key)
-        return found[0]
-
-    def put(self, key: Key, value: Value, size_bytes: int) -> None:
-        with self._lock:
-            old = self._values.pop(key, None)
-            self._used += size_bytes - (old[1] if old else 0)
-            self._values[key] = (value, size_bytes)
-            while self._used > self._budget and len(self._values) > 1:
-                _, (_, dropped) = self._values.popitem(last=False)
-                self._used -= dropped
-
-    def drop(self, key: Key) -> None:
-        with self._lock:
-            old = self._values.pop(key, None)
-            self._used -= old[1] if old else 0
-
-    def clear(self) -> None:
-        with self._lock:
-            self._values.clear()
-            self._used = 0
-
-
 # A parsed document takes about eight times its bytes; 4 MiB of sources keep the hub's idle memory small.
-_documents: _Cache[bytes, Document] = _Cache(4 * 2**20)
-_streams: _Cache[str, Stream] = _Cache(4 * 2**20)
+_documents: Cache[bytes, Document] = Cache(4 * 2**20)
+_streams: Cache[str, Stream] = Cache(4 * 2**20)
 
 
 def clear_caches() -> None:

@@ -10,7 +10,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from confighub.data import render, scalars, spans
-from confighub.data.document import (
+from confighub.data.document import Document
+from confighub.data.path import Step, Steps, join
+from confighub.data.render import Raw
+from confighub.data.tree import (
     ALIAS,
     BLOCK_SCALAR,
     DOUBLE,
@@ -21,7 +24,6 @@ from confighub.data.document import (
     NONE,
     SEQ,
     SINGLE,
-    Document,
     child_at,
     first_child,
     last_child,
@@ -30,8 +32,6 @@ from confighub.data.document import (
     parent,
     prev_sibling,
 )
-from confighub.data.path import Step, Steps, join
-from confighub.data.render import Raw
 from confighub.errors import BadPath
 
 

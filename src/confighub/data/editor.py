@@ -10,23 +10,11 @@ from typing import Any
 
 from confighub.data import compare, edit, normal
 from confighub.data.compare import Changes
-from confighub.data.document import (
-    ALIAS,
-    BLOCK_SCALAR,
-    MAP,
-    NONE,
-    PROPERTIES,
-    SEQ,
-    Document,
-    child_at,
-    document,
-    forget,
-    node_type,
-    remember,
-)
+from confighub.data.document import Document, document, forget, remember
 from confighub.data.edit import Splice
 from confighub.data.path import MISSING, Step, Steps, get, join
 from confighub.data.render import Raw
+from confighub.data.tree import ALIAS, BLOCK_SCALAR, MAP, NONE, PROPERTIES, SEQ, child_at, node_type
 from confighub.errors import BadPath, NotYaml
 from confighub.records.mutations import MutationType
 

@@ -11,7 +11,8 @@ import re
 from typing import NamedTuple
 
 from confighub.data import edit, scalars, spans
-from confighub.data.document import ALIAS, BLOCK_SCALAR, FLOW, MAP, SEQ, Document, node_type, parent
+from confighub.data.document import Document
+from confighub.data.tree import ALIAS, BLOCK_SCALAR, FLOW, MAP, SEQ, node_type, parent
 
 _KEY = re.compile(
     r"""((?:[&!]\S*\s+)*(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"'\[\]{}|>%@`#,&*!?-][^#]*?|[-?]\S[^#]*?|\*\S+?))"""

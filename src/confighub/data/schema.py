@@ -16,8 +16,9 @@ from typing import Any
 import msgspec
 
 from confighub.data import spans
-from confighub.data.document import NONE, Document
+from confighub.data.document import Document
 from confighub.data.path import Steps, join
+from confighub.data.tree import NONE
 from confighub.errors import BadPath, NotAResource
 
 _VERSION = re.compile(r"v([0-9]+)\.([0-9]+)\.[0-9]+-local-strict\Z")

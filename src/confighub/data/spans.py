@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 
-from confighub.data.document import (
+from confighub.data.document import Document
+from confighub.data.tree import (
     ALIAS,
     BLOCK_SCALAR,
     DOUBLE,
@@ -22,7 +23,6 @@ from confighub.data.document import (
     PROPERTIES,
     SEQ,
     SINGLE,
-    Document,
     first_child,
     last_child,
     next_sibling,

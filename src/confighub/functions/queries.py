@@ -15,10 +15,11 @@ import jq
 import msgspec
 
 from confighub.data import normal, render, scalars
-from confighub.data.document import MAP, NONE, SEQ, Document
+from confighub.data.document import Document
 from confighub.data.editor import Editor
 from confighub.data.path import Steps
 from confighub.data.render import Layout
+from confighub.data.tree import MAP, NONE, SEQ
 from confighub.errors import BadPath
 from confighub.functions.work import Failed
 

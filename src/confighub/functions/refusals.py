@@ -11,8 +11,9 @@ import re
 
 from confighub.data import document as documents
 from confighub.data import spans
-from confighub.data.document import MAP, NONE, SEQ, Document, node_key, node_type
+from confighub.data.document import Document
 from confighub.data.path import Steps, get, join
+from confighub.data.tree import MAP, NONE, SEQ, node_key, node_type
 from confighub.errors import BadPath, BadRequest, NotYaml
 from confighub.functions.values import leaves
 

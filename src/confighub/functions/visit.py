@@ -14,8 +14,8 @@ import re2
 
 from confighub.data import edit
 from confighub.data import path as paths
-from confighub.data.document import NONE
 from confighub.data.path import MISSING, Kind, Pattern, Place, Segment, Steps
+from confighub.data.tree import NONE
 from confighub.errors import BadPath, NotAResource
 from confighub.functions import known_paths, recorded
 from confighub.functions.known_paths import ACCESSORS, ANY, CLUSTER_SCOPED, Call, Known, Table
@@ -97,9 +97,11 @@ def _places(
     for asked, known in _known_for(table, kind):
         pattern = _pattern(known.visit, keys)
         constraint = _constraint(asked, known.visit)
-        for place in find(data, pattern, upsert=upsert and not pattern.accessor):
-            if constraint is None or _fits(place.steps, constraint):
-                found.append((known, pattern.accessor, place))
+        found += [
+            (known, pattern.accessor, place)
+            for place in find(data, pattern, upsert=upsert and not pattern.accessor)
+            if constraint is None or _fits(place.steps, constraint)
+        ]
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from confighub.data import compare, merge
+from confighub.data import assembly, compare
 from confighub.data.document import Document, Stream, document, parse
 from confighub.data.editor import Editor
 from confighub.errors import ConfigHubError, NotAResource
@@ -112,12 +112,12 @@ class Work:
         kept = [position for position, _ in sources if position is not None]
         if [position for position, _ in sources] == kept:
             removed = set(range(len(self.documents))) - set(kept)
-            return merge.rebuilt(self.stream, {}, removed)
+            return assembly.rebuilt(self.stream, {}, removed)
         appended = [source for position, source in sources if position is None]
         if kept == list(range(len(self.documents))) and [position for position, _ in sources][: len(kept)] == kept:
             text = self.stream.text
             for source in appended:
-                text = merge.with_document(text, source)
+                text = assembly.with_document(text, source)
             return text
         return _replaced(self.stream, sources)
 

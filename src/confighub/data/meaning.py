@@ -1,0 +1,172 @@
+"""What a parsed document means: plain dicts, lists and scalars.
+
+Ordinary documents go from the parser's tree through its JSON to plain data, all in C. Those with anchors, tags, odd
+numbers or equal keys are walked node by node.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import re2
+from ryml import _ryml
+
+from confighub.data import scalars
+from confighub.data.tree import (
+    ALIAS,
+    ANCHOR,
+    BLOCK_SCALAR,
+    KEY_QUOTED,
+    MAP,
+    QUOTED,
+    SEQ,
+    TAG,
+    children,
+    node_key,
+    node_type,
+    node_value,
+)
+from confighub.errors import NotYaml
+
+MAX_EXPANDED_NODES = 100_000
+"""How many nodes a document may have once its aliases are followed; a real manifest stays far below."""
+
+# Scalars that rapidyaml writes as text though plain ones mean a number, a boolean or null. RE2 scans nine times faster.
+_ODD = re2.compile(
+    r'"(?:~|True|TRUE|False|FALSE|Null|NULL|[-+]?0[0-9bBoOxX_]|[-+]?[1-9][0-9]*_[0-9_]*"|[-+]?\.(?:inf|Inf|INF)"'
+    r'|\.(?:nan|NaN|NAN)")'
+)
+
+
+def quick(tree: Any, size_bytes: int) -> tuple[Any, bool] | None:
+    """Return the data, and whether some map has a key twice; None for a document that needs a walk.
+
+    Only for documents without anchors, aliases and tags.
+    """
+    text = _json(tree, size_bytes)
+    if _ODD.search(text):
+        return None
+    try:
+        data = _decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return data, count_nodes(data) != tree.size()
+
+
+_decode = msgspec.json.Decoder().decode
+
+
+def _json(tree: Any, size: int) -> bytes:
+    # JSON of ordinary manifests is shorter than twice the YAML; the emitter says how much it would have needed
+    buffer = bytearray(2 * size + 256)
+    failed, needed = _ryml.emit_json_to_substr(tree, 0, buffer)
+    if failed:
+        buffer = bytearray(needed)
+        _, needed = _ryml.emit_json_to_substr(tree, 0, buffer)
+    return bytes(memoryview(buffer)[:needed])
+
+
+def count_nodes(data: Any) -> int:
+    """Count the nodes of plain data, to notice keys that the JSON decoder took for one."""
+    kind = type(data)
+    if kind is dict:
+        values = data.values()
+    elif kind is list:
+        values = data
+    else:
+        return 1
+    count = 1 + len(data)
+    for value in values:
+        if type(value) in _CONTAINERS and value:
+            count += count_nodes(value) - 1
+    return count
+
+
+_CONTAINERS = frozenset({dict, list})
+
+
+def walked(tree: Any, root: int) -> Any:
+    """Return the data, built node by node; aliases are followed, the first of equal keys counts.
+
+    Raises: NotYaml for an unknown anchor, or aliases that expand beyond measure.
+    """
+    return _Walk(tree).value(root)
+
+
+class _Walk:
+    """Builds data node by node: for documents with anchors, tags, odd numbers or equal keys."""
+
+    def __init__(self, tree: Any) -> None:
+        self.tree = tree
+        self.anchors: dict[str, tuple[Any, int]] = {}
+        self.expanded = 0
+
+    def value(self, root: int) -> Any:
+        return self._visit(root, 0)[0]
+
+    def _visit(self, node: int, depth: int) -> tuple[Any, int]:
+        tree = self.tree
+        kind = node_type(tree, node)
+        if kind & ALIAS:
+            return self._alias(node)
+        found: tuple[Any, int]
+        if kind & MAP:
+            found = self._map(node, depth)
+        elif kind & SEQ:
+            items = [self._visit(child, depth + 1) for child in children(self.tree, node)]
+            found = [item for item, _ in items], 1 + sum(size for _, size in items)
+        else:
+            found = scalar(tree, node, kind), 1
+        if kind & ANCHOR:
+            self.anchors[bytes(tree.val_anchor(node)).decode()] = found
+        if found[1] > MAX_EXPANDED_NODES:
+            raise NotYaml(f"aliases expand to more than {MAX_EXPANDED_NODES} nodes")
+        return found
+
+    def _alias(self, node: int) -> tuple[Any, int]:
+        name = bytes(self.tree.val_ref(node)).decode().lstrip("*")
+        if name not in self.anchors:
+            raise NotYaml(f"unknown anchor: {name}")
+        return self.anchors[name]
+
+    def _map(self, node: int, depth: int) -> tuple[dict[str, Any], int]:
+        found: dict[str, Any] = {}
+        merged: list[Any] = []
+        size = 1
+        for child in children(self.tree, node):
+            key = bytes(node_key(self.tree, child)).decode()
+            value, child_size = self._visit(child, depth + 1)
+            size += child_size
+            if key == "<<" and not node_type(self.tree, child) & KEY_QUOTED:
+                merged += value if isinstance(value, list) else [value]
+            else:
+                found.setdefault(key, value)
+        for source in merged:
+            if isinstance(source, dict):
+                for key, value in source.items():
+                    found.setdefault(key, value)
+        return found, size
+
+
+def scalar(tree: Any, node: int, kind: int) -> scalars.Scalar:
+    """Return what a scalar node of these type bits means; aliases are not followed."""
+    view = node_value(tree, node)
+    text = bytes(view).decode() if view is not None else ""
+    if kind & TAG:
+        tag = bytes(tree.val_tag(node)).decode()
+        return _tagged(text, tag, plain=not kind & (QUOTED | BLOCK_SCALAR))
+    if kind & (QUOTED | BLOCK_SCALAR):
+        return text
+    return scalars.resolve(text)
+
+
+def _tagged(text: str, tag: str, *, plain: bool) -> scalars.Scalar:
+    if tag in ("!!str", "!", "!<tag:yaml.org,2002:str>", "!!binary"):
+        return text
+    value = scalars.resolve(text)
+    if tag == "!!float" and isinstance(value, int):
+        return float(value)
+    if tag.startswith("!!") or plain:
+        return value
+    return text
