@@ -26,7 +26,8 @@ ADMIN = "admin"
 HUB, RUNTIME = "hub", "runtime"
 FIRST_PORT = 9090
 """The port that the hub takes when it is free, since that is where clients look without being told."""
-_START_TIMEOUT_S = 40.0
+_START_TIMEOUT_S = 60.0
+_CONNECT_TIMEOUT_S = 15.0
 
 
 def worker_process(environment: str) -> str:
@@ -99,7 +100,10 @@ class Stack:
         self.processes.start(name, command, login)
 
     def ensure_worker(self, hub: HubClient, environment: str, arguments: list[str]) -> None:
-        """Return once the environment's worker is connected to the hub; start it when it does not run."""
+        """Return once the environment's worker is connected to the hub; start it when it does not run.
+
+        One that runs and does not find its hub is started again, once.
+        """
         self.start_worker(hub, environment, arguments)
         slug, space_id = (
             topology.worker(self.project.name(), environment),
@@ -110,7 +114,16 @@ class Stack:
             worker = hub.workers.find(slug, space_id=space_id)["BridgeWorker"]
             return bool(worker.get("Condition") == "Ready")
 
-        self._until(is_connected, worker_process(environment))
+        name = worker_process(environment)
+        try:
+            self._until(is_connected, name, timeout_s=_CONNECT_TIMEOUT_S)
+        except RetryLater:
+            if not self.processes.is_alive(name):
+                raise
+            self.say(f"{name} runs but is not connected; it is started again")
+            self.processes.stop_all([name])
+            self.start_worker(hub, environment, arguments)
+            self._until(is_connected, name)
 
     def revive(self, environment: str, *, with_hub: bool = True) -> None:
         """Start again whatever died of our hub, our runtime and the environment's worker; quick when nothing did."""
@@ -176,9 +189,9 @@ class Stack:
         self.home.keep_session(session)
         self.home.keep_context(Context(url=url, organization_id=str(me.get("OrganizationID") or "")))
 
-    def _until(self, is_done: Callable[[], bool], name: str) -> None:
+    def _until(self, is_done: Callable[[], bool], name: str, *, timeout_s: float = _START_TIMEOUT_S) -> None:
         """Wait for the condition. Raises: RetryLater with the process's last lines when it ends or is late."""
-        deadline = time.monotonic() + _START_TIMEOUT_S
+        deadline = time.monotonic() + timeout_s
         pause_s = 0.02
         while True:
             try:

@@ -15,7 +15,7 @@ APPROVAL_GATE = "approval/is-approved"
 
 Say = Callable[[str], None]
 
-_CONNECT_TIMEOUT_S = 5.0
+_CONNECT_TIMEOUT_S = 10.0
 _SHOWN = 4
 
 
