@@ -119,7 +119,8 @@ class Gateway:
         pool = self._find_pool(destination)
         if pool is None:
             return web.Response(status=503, text=f"there is no service {destination.service} with that port\n")
-        return await self._carrier.carry(request, pool, _target_path(request, route))
+        path = _target_path(request, route)
+        return await self._carrier.carry(request, pool, path, read_timeout_s=route.read_timeout_s)
 
     def _to_https(self, request: web.BaseRequest) -> web.Response:
         host = request.host.partition(":")[0]

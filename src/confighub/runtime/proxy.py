@@ -22,7 +22,7 @@ from confighub.runtime.forwarding import Target
 from confighub.runtime.replicas import Replica
 from confighub.runtime.services import ServicePool
 
-CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 60.0  # nginx's proxy-connect-timeout and proxy-read-timeout
+CONNECT_TIMEOUT_S = 5.0
 SERVICE_RESTART = 1012  # RFC 6455 registry: the client may connect again at once
 # RFC 9110, 7.6.1, and what the two sides agree on by themselves.
 _HOP_BY_HOP = frozenset(
@@ -83,7 +83,9 @@ class Carrier:
         await self._kept.close()
         await self._fresh.close()
 
-    async def carry(self, request: web.BaseRequest, pool: ServicePool, path: str) -> web.StreamResponse:
+    async def carry(
+        self, request: web.BaseRequest, pool: ServicePool, path: str, *, read_timeout_s: float
+    ) -> web.StreamResponse:
         """Answer the request from one of the pool's replicas: 503 without one, 502 and 504 when it fails."""
         is_websocket = request.headers.get("Upgrade", "").lower() == "websocket"
         avoid: set[Endpoint] = set()
@@ -93,7 +95,7 @@ class Carrier:
                     url = URL(f"http://{target.endpoint}{path}", encoded=True)
                     if is_websocket:
                         return await self._websocket(request, url, visit)
-                    return await self._plain(request, url, visit)
+                    return await self._plain(request, url, visit, read_timeout_s)
             except aiohttp.ClientConnectorError:
                 avoid.add(target.endpoint)
             except aiohttp.WSServerHandshakeError as error:
@@ -106,7 +108,9 @@ class Carrier:
             return web.Response(status=502, text="no replica of the service can be connected to\n")
         return web.Response(status=503, text="the service has no ready replica\n")
 
-    async def _plain(self, request: web.BaseRequest, url: URL, visit: Visit) -> web.StreamResponse:
+    async def _plain(
+        self, request: web.BaseRequest, url: URL, visit: Visit, read_timeout_s: float
+    ) -> web.StreamResponse:
         session = self._kept if request.method in _REPEATABLE else self._fresh
         async with session.request(
             request.method,
@@ -114,6 +118,7 @@ class Carrier:
             headers=_to_service(request),
             data=request.content if request.can_read_body else None,
             allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=read_timeout_s),
         ) as upstream:
             answer = web.StreamResponse(
                 status=upstream.status, reason=upstream.reason, headers=_to_client(upstream.headers)
@@ -160,7 +165,7 @@ def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=READ_TIMEOUT_S),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
     )
 
 
@@ -180,7 +185,9 @@ def _to_service(request: web.BaseRequest) -> CIMultiDict[str]:
 def _to_client(headers: aiohttp.typedefs.LooseHeaders) -> CIMultiDict[str]:
     given = CIMultiDict(headers)
     dropped = _HOP_BY_HOP | _named_by_connection(given.get("Connection", ""))
-    return CIMultiDict((name, value) for name, value in given.items() if name.lower() not in dropped)
+    kept = CIMultiDict((name, value) for name, value in given.items() if name.lower() not in dropped)
+    kept.setdefault("Server", "confighub-ingress")  # else aiohttp adds its own name and version
+    return kept
 
 
 def _named_by_connection(value: str) -> frozenset[str]:

@@ -17,6 +17,7 @@ import re2
 from confighub.errors import BadRequest
 from confighub.runtime import manifests
 
+READ_TIMEOUT_S = 60.0  # nginx's own default between two reads of a response
 _NGINX = "nginx.ingress.kubernetes.io/"
 _HONOURED = frozenset(
     _NGINX + name
@@ -28,6 +29,7 @@ _HONOURED = frozenset(
         "canary-weight-total",
         "canary-by-header",
         "canary-by-header-value",
+        "proxy-read-timeout",
         "limit-rps",
         "limit-rpm",
         "limit-burst-multiplier",
@@ -106,6 +108,7 @@ class Route:
     rewrite: str = ""
     limit: Limit = field(default_factory=Limit)
     redirects_to_https: bool = False
+    read_timeout_s: float = READ_TIMEOUT_S
     canary: Canary | None = None
 
     def matches(self, path: str) -> bool:
@@ -199,6 +202,7 @@ def _routes(document: manifests.Ingress) -> list[Route]:
                     rewrite=rewrite,
                     limit=limit,
                     redirects_to_https=wants_https,
+                    read_timeout_s=_number(document, "proxy-read-timeout", READ_TIMEOUT_S),
                 )
             )
     return routes

@@ -73,9 +73,9 @@ def resolve(container: manifests.Container, *, replica: Replica, sources: Source
 
 
 def ports(container: manifests.Container, values: Mapping[str, str], places: Mapping[int, Endpoint]) -> dict[str, str]:
-    """Return PORT for the first containerPort, as it is on this machine, unless the unit sets PORT itself."""
+    """Return PORT for the first containerPort, as it is on this machine, unless the unit sets another one."""
     declared = container.ports or []
-    if not declared or "PORT" in values:
+    if not declared or values.get("PORT", str(declared[0].container_port)) != str(declared[0].container_port):
         return {}
     return {"PORT": str(places[declared[0].container_port].port)}
 
