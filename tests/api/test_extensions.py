@@ -43,6 +43,7 @@ def test_an_older_revision_is_applied_by_its_number_or_its_distance(
     assert shared_hub.ok("GET", path)["Unit"]["HeadRevisionNum"] == 3
 
 
+@pytest.mark.requirement("R-142", "R-357")
 def test_live_status_is_the_seeds_json(shared_hub: HubProcess, new_space: NewSpace) -> None:
     space_id, _ = new_space()
     unit_id, worker_id, secret = shared_hub.deployable(space_id)
@@ -144,7 +145,6 @@ def test_lists_come_in_pages(shared_hub: HubProcess, new_space: NewSpace) -> Non
     assert slugs == ["u0", "u1", "u2", "u3", "u4"]
 
 
-@pytest.mark.requirement("R-201")
 def test_a_set_has_members_by_expression_and_by_hand(shared_hub: HubProcess, new_space: NewSpace) -> None:
     space_id, slug = new_space()
     body = {"Slug": f"critical-{slug}", "Where": f"Labels.tier = 'critical' AND SpaceID = '{space_id}'"}

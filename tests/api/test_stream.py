@@ -107,7 +107,7 @@ def test_an_apply_reaches_the_worker_and_its_result_the_unit(shared_hub: HubProc
     assert shared_hub.ok("GET", f"/api/space/{space_id}/unit/{unit_id}/live_status")["Status"] == "Running"
 
 
-@pytest.mark.requirement("R-090")
+@pytest.mark.requirement("R-224")
 def test_a_change_reaches_the_worker_by_itself(shared_hub: HubProcess, new_space: NewSpace) -> None:
     space_id, _ = new_space()
     worker_id, secret = shared_hub.worker(space_id, AutoApply=True)

@@ -16,7 +16,7 @@ def described(case: dict[str, Any]) -> str:
     return str(case["description"])
 
 
-@pytest.mark.requirement("R-106")
+@pytest.mark.requirement("R-142")
 @pytest.mark.parametrize("case", CASES, ids=described)
 def test_live_state_is_shown_as_the_seed_shows_it(case: dict[str, Any]) -> None:
     found = live_status(json.dumps(case["objects"]).encode(), revision_num=7)

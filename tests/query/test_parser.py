@@ -94,7 +94,6 @@ def test_presence_is_asked_by_null(text: str, is_null: bool) -> None:
     assert only(text, "View") == Presence(Attribute("FilterID", Kind.ID), is_null=is_null)
 
 
-@pytest.mark.requirement("R-201")
 @pytest.mark.parametrize("reference", ["critical-services", USER])
 def test_a_set_is_named_by_slug_or_id(reference: str) -> None:
     assert only(f"SetID = '{reference}'") == Comparison(Attribute("SetID", Kind.ID), "=", reference)
