@@ -15,6 +15,7 @@ ROLES: dict[str, frozenset[Right]] = {
     "sre": frozenset({"read", "write", "approve", "apply"}),
     "worker": frozenset({"read", "write", "apply"}),
     "viewer": frozenset({"read"}),
+    "member": frozenset(),
 }
 """What each role may do. A role of the organization counts in all its spaces; the same
 names are given per space to members whose role in the organization is ``member``."""

@@ -31,7 +31,7 @@ def test_a_mutating_function_makes_one_revision_that_tells_of_it(hub: Hub, scene
     assert [(one.success, one.mutators, one.unit_id) for one in answers] == [(True, [0], unit.unit_id)]
     assert scene.text(unit) == WEB.replace("replicas: 1", "replicas: 4")
     head = scene.revisions(unit)[-1]
-    assert (head.revision_num, head.source, head.description) == (2, "Invoke", "set-replicas 4")
+    assert (head.revision_num, head.source, head.description) == (2, "Invoke", "replicas from 1 to 4 (set-replicas 4)")
     assert answers[0].revision_id == head.revision_id
     mutation = history.list_mutations(hub, scene.caller, unit.unit_id or "")[-1].mutation
     assert mutation is not None

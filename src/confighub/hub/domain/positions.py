@@ -23,14 +23,14 @@ def moved(sources: list[ResourceMutation], old: str, new: str) -> list[ResourceM
     """
     if old == new or not any(_counts_items(record) for record in sources):
         return sources
-    before, after = _trees(old), _trees(new)
+    before, after = trees_of(old), trees_of(new)
     return [_moved(record, before, after) for record in sources]
 
 
 def _moved(
     record: ResourceMutation, before: dict[tuple[str, str], Any], after: dict[tuple[str, str], Any]
 ) -> ResourceMutation:
-    was, now = _tree(record, before), _tree(record, after)
+    was, now = tree_of(record, before), tree_of(record, after)
     if was is MISSING or now is MISSING or not _counts_items(record):
         return record
     paths = {}
@@ -69,7 +69,8 @@ def _counts_items(record: ResourceMutation) -> bool:
     return any(part.isdigit() for path in record.path_mutation_map for part in path.split("."))
 
 
-def _trees(text: str) -> dict[tuple[str, str], Any]:
+def trees_of(text: str) -> dict[tuple[str, str], Any]:
+    """Return the content of each resource of the text, by type and name without namespace."""
     found: dict[tuple[str, str], Any] = {}
     for placed in parse(text).documents:
         info = identity(placed.document)
@@ -77,7 +78,8 @@ def _trees(text: str) -> dict[tuple[str, str], Any]:
     return found
 
 
-def _tree(record: ResourceMutation, trees: dict[tuple[str, str], Any]) -> Any:
+def tree_of(record: ResourceMutation, trees: dict[tuple[str, str], Any]) -> Any:
+    """Return the content of the resource that the record is about, under any of its names, else MISSING."""
     kind = record.resource.resource_type
     names = (record.resource.resource_name_without_scope, *record.aliases_without_scopes)
     return next((trees[kind, name] for name in names if (kind, name) in trees), MISSING)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 
 from confighub.errors import BadRequest, ConfigHubError, NotFound
 from confighub.hub.caller import Caller
+from confighub.hub.domain.describing import described
 from confighub.hub.domain.mutations import Origin, Step, by_call
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import BRIDGE_WORKER, TARGET, UNIT
@@ -138,13 +139,18 @@ def _run(
             Step(Origin(function_invocation=request.function_invocations[index]), by_call(result.mutations, index))
             for index in result.mutators
         )
-        description = request.change_description or "; ".join(
-            spoken(request.function_invocations[index]) for index in result.mutators
-        )
+        description = request.change_description or _told(request, result, text)
         planned = heads.plan(tx, unit, space, heads.Draft(result.text, steps, "Invoke", description))
     except ConfigHubError as error:
         return unit, _refused(unit, failure(error, UNIT, unit)), None
     return unit, answer, Proposal(unit, heads.replace_unit(unit), space, planned, [])
+
+
+def _told(request: FunctionInvocationsRequest, result: Invoked, old: str) -> str:
+    """Return what changed and by which calls, such as ``replicas from 1 to 4 (set-replicas 4)``."""
+    calls = "; ".join(spoken(request.function_invocations[index]) for index in result.mutators)
+    changes = described(result.mutations, old)
+    return f"{changes} ({calls})" if changes else calls
 
 
 def _settle(

@@ -16,6 +16,8 @@ from sqlalchemy import Connection, select
 from confighub.errors import BadRequest, Conflict, NotFound
 from confighub.hub.caller import Caller
 from confighub.hub.domain import content
+from confighub.hub.domain.describing import changes as told_changes
+from confighub.hub.domain.describing import described
 from confighub.hub.domain.mutations import Origin, Step, compared
 from confighub.hub.domain.slugs import check_slug
 from confighub.hub.hub import Hub
@@ -58,6 +60,9 @@ class Change:
 
 
 PLAIN = Change()
+
+MAX_TOLD = 50
+"""Changes that one audit row tells of."""
 
 
 @dataclass(frozen=True)
@@ -171,9 +176,15 @@ def carry_out(tx: Connection, hub: Hub, caller: Caller, proposal: Proposal) -> C
         after,
         message=draft.description if draft else "",
         changed=changed,
-        **({"revision": after.head_revision_num, "source": draft.source} if draft else {}),
+        **(_detail(before, after, draft) if draft else {}),
     )
     return Changed(after, proposal.held, has_new_revision=proposal.planned is not None)
+
+
+def _detail(before: Unit, after: Unit, draft: heads.Draft) -> dict[str, Any]:
+    """Return what the audit log keeps of a new revision; long lists of changes are cut."""
+    told = [each for step in draft.steps for each in told_changes(step.records, before.data.decode())]
+    return {"revision": after.head_revision_num, "source": draft.source, "changes": told[:MAX_TOLD]}
 
 
 def first_draft(tx: Connection, unit: Unit, space: Space, upstream: Unit | None, text: str) -> heads.Draft:
@@ -242,28 +253,32 @@ def _draft(
     change: Change,
 ) -> tuple[heads.Draft | None, int, list[Held]]:
     """Return the draft, the upstream revision that it is merged with, and what is held back."""
-    described = after.last_change_description if after.last_change_description != before.last_change_description else ""
+    said = change.description
+    if not said and after.last_change_description != before.last_change_description:
+        said = after.last_change_description
     kept = before.upstream_revision_num
     if change.upgrade:
-        return _upgrade(tx, caller, before, described)
+        return _upgrade(tx, caller, before, said)
     if change.restore or change.revision_id:
-        return _restore(tx, before, change, described), kept, []
+        return _restore(tx, before, change, said), kept, []
     if change.data_patch:
         assert isinstance(body, dict)
-        return _patch(before, body, change.description), kept, []
+        return _patch(before, body, said), kept, []
     if text is None or text.encode() == before.data:
         return None, kept, []
     heads.refuse_text(text, before.toolchain_type)
-    step = Step(Origin(), compared(before.data.decode(), text, before.toolchain_type))
-    return heads.Draft(text, (step,), "Update", described or "edited"), kept, []
+    old = before.data.decode()
+    step = Step(Origin(), compared(old, text, before.toolchain_type))
+    return heads.Draft(text, (step,), "Update", said or described(step.records, old) or "edited"), kept, []
 
 
-def _restore(tx: Connection, before: Unit, change: Change, described: str) -> heads.Draft:
+def _restore(tx: Connection, before: Unit, change: Change, said: str) -> heads.Draft:
     number = _restored_number(tx, before, change)
     text = revision_text(tx, before.unit_id or "", number)
-    records = compared(before.data.decode(), text, before.toolchain_type)
-    step = Step(Origin(restored_revision_num=number), records)
-    return heads.Draft(text, (step,), "Restore", described or f"restored revision {number}")
+    old = before.data.decode()
+    step = Step(Origin(restored_revision_num=number), compared(old, text, before.toolchain_type))
+    told = _told(f"restored revision {number}", step, old)
+    return heads.Draft(text, (step,), "Restore", said or told)
 
 
 def _restored_number(tx: Connection, before: Unit, change: Change) -> int:
@@ -308,16 +323,16 @@ def _tagged(tx: Connection, before: Unit, restore: str) -> int | None:
     return None
 
 
-def _patch(before: Unit, body: dict[str, Any], described: str) -> heads.Draft:
+def _patch(before: Unit, body: dict[str, Any], said: str) -> heads.Draft:
     from confighub.data.patch import merge_patch
 
-    text, records = merge_patch(before.data.decode(), body)
-    return heads.Draft(text, (Step(Origin(), records),), "Patch", described or "patched")
+    old = before.data.decode()
+    text, records = merge_patch(old, body)
+    step = Step(Origin(), records)
+    return heads.Draft(text, (step,), "Patch", said or described(step.records, old) or "patched")
 
 
-def _upgrade(
-    tx: Connection, caller: Caller, before: Unit, described: str
-) -> tuple[heads.Draft | None, int, list[Held]]:
+def _upgrade(tx: Connection, caller: Caller, before: Unit, said: str) -> tuple[heads.Draft | None, int, list[Held]]:
     from confighub.data import merge
 
     if not before.upstream_unit_id:
@@ -338,9 +353,14 @@ def _upgrade(
             details=[str(conflict) for conflict in result.conflicts],
         )
     origin = Origin(upgraded_from_upstream_revision_num=upstream.head_revision_num)
-    description = described or f"upgraded to {upstream.slug} revision {upstream.head_revision_num}"
     step = Step(origin, result.mutations, is_upstream=True)
-    return heads.Draft(result.text, (step,), "Upgrade", description), upstream.head_revision_num, result.held
+    told = _told(f"upgraded to {upstream.slug} revision {upstream.head_revision_num}", step, before.data.decode())
+    return heads.Draft(result.text, (step,), "Upgrade", said or told), upstream.head_revision_num, result.held
+
+
+def _told(what: str, step: Step, old: str) -> str:
+    changes = described(step.records, old)
+    return f"{what}: {changes}" if changes else what
 
 
 def _patched_text(patch: dict[str, Any]) -> str | None:
