@@ -249,3 +249,16 @@ def test_a_deleted_clone_is_made_again_with_its_differences(installed: Installed
 
     (found,) = documents(installed.text("prod", "position-service-service"))
     assert found["metadata"]["namespace"] == "traderx-prod"
+
+
+def test_updating_brings_the_base_back_to_its_files(installed: Installed) -> None:
+    unit = installed.units("base")["web-gui-service"]
+    change = {"metadata": {"labels": {"colour": "green"}}}
+    installed.hub.units.patch_data(unit["UnitID"], change, space_id=installed.space_id("base"))
+    said: list[str] = []
+
+    install_base(installed.hub, installed.project, said.append, update=True)
+
+    path = installed.project.base_folder / "web-gui-service.yaml"
+    assert installed.text("base", "web-gui-service") == path.read_text(encoding="utf-8")
+    assert said == [f"  0 units made in {installed.name}-base, 1 brought up to date"]
