@@ -132,8 +132,10 @@ def _ensure_units(hub: HubClient, project: Project, name: str, space_id: str, sa
             change = {"Data": data, "LastChangeDescription": f"the text of {path.name}"}
             hub.units.patch(unit["UnitID"], change, space_id=space_id)
             changed += 1
-    if made or changed:
-        say(f"  {counted(made, 'unit')} made in {name}-base" + (f", {changed} brought up to date" if changed else ""))
+    if made:
+        say(f"  {counted(made, 'unit')} made in {name}-base")
+    if changed:
+        say(f"  {counted(changed, 'unit')} of {name}-base brought up to date")
 
 
 def _ensure_filters(hub: HubClient, name: str, space_id: str, say: Say) -> None:

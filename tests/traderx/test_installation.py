@@ -261,4 +261,4 @@ def test_updating_brings_the_base_back_to_its_files(installed: Installed) -> Non
 
     path = installed.project.base_folder / "web-gui-service.yaml"
     assert installed.text("base", "web-gui-service") == path.read_text(encoding="utf-8")
-    assert said == [f"  0 units made in {installed.name}-base, 1 brought up to date"]
+    assert said == [f"  1 unit of {installed.name}-base brought up to date"]
