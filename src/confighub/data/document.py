@@ -133,24 +133,23 @@ class Document:
     def find_child(self, node: int, step: str | int) -> int:
         """Return the child at a key or list position, or NONE; a text of digits counts as a position in a list.
 
-        Raises: BadPath when a map has the key twice.
+        Raises: BadPath when a map has this key twice.
         """
         tree = self.tree
         kind = node_type(tree, node)
         if kind & MAP:
-            if self.has_equal_keys:
-                self._refuse_equal_keys(node)
             found: int = find_child(tree, node, str(step).encode())
+            if found != NONE and self.has_equal_keys:
+                self._refuse_equal_keys(node, str(step).encode())
             return found
         if kind & SEQ and (isinstance(step, int) or step.isdigit()):
             return nth_child(tree, node, int(step))
         return NONE
 
-    def _refuse_equal_keys(self, node: int) -> None:
+    def _refuse_equal_keys(self, node: int, key: bytes) -> None:
         keys = [bytes(node_key(self.tree, child)) for child in self.children(node)]
-        twice = next((key for key in keys if keys.count(key) > 1 and key != b"<<"), None)
-        if twice is not None:
-            raise BadPath(f"a map here has the key twice: {twice.decode()}")
+        if keys.count(key) > 1:
+            raise BadPath(f"a map here has the key twice: {key.decode()}")
 
     @lazy
     def has_equal_keys(self) -> bool:

@@ -106,7 +106,8 @@ def set_at(document: Document, node: int, depth: int, steps: Steps, value: Any) 
     kind = node_type(document.tree, node)
     rest = steps[depth:]
     for step in reversed(rest[1:]):
-        if isinstance(step, int):
+        # a position in a list that is not there: lists are never made up
+        if isinstance(step, int) or step.isdigit():
             raise BadPath(f"no list item at {join(steps)}")
         value = {step: value}
     first = rest[0]
@@ -134,8 +135,8 @@ def _set_scalar(document: Document, node: int, kind: int, value: scalars.Scalar)
     style = "double" if kind & DOUBLE else "single" if kind & SINGLE else "plain"
     if isinstance(value, str) and "\n" in value and style == "plain" and not _in_flow(document, node) and start < end:
         return Splice(start, end, _block_scalar(document, node, LITERAL, value))
-    text = scalars.written(value, style=style, flow=_in_flow(document, node))
-    if style == "plain" and text[:1] == '"' and isinstance(value, str) and render.layout(document).is_json:
+    text = scalars.written(value, style=style, flow=_in_flow(document, node), is_new=False)
+    if style == "plain" and text[:1] in "\"'" and isinstance(value, str) and render.layout(document).is_json:
         text = scalars.double_quoted(value)
     if start == end and document.source[start - 1 : start] in (b":", b"-"):
         text = " " + text
@@ -417,9 +418,15 @@ def comment_beside(document: Document, node: int) -> str:
 
 
 def set_comment(document: Document, node: int, text: str) -> list[Splice]:
-    """Return the splices that put a comment beside a value; an empty text takes it away."""
-    start, end = comment_span(document, node)
+    """Return the splices that put a comment beside a value; an empty text takes it away.
+
+    Inside brackets, in JSON and beside a list in block form there is no room for one: nothing changes.
+    """
     source = document.source
+    is_block_list = node_type(document.tree, node) & SEQ and not node_type(document.tree, node) & FLOW
+    if _in_flow(document, node) or is_block_list or render.layout(document).is_json:
+        return []
+    start, end = comment_span(document, node)
     if not text:
         return [Splice(len(source[:start].rstrip(b" ")), end, b"")] if start < end else []
     comment = "# " + text.replace("\n", " ") if not text.startswith("#") else text.replace("\n", " ")

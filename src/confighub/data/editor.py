@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from confighub.data import compare, edit, normal
+from confighub.data import compare, edit, normal, render
 from confighub.data.compare import Changes
 from confighub.data.document import Document, document, forget, remember
 from confighub.data.edit import Splice
 from confighub.data.path import MISSING, Step, Steps, get, join
-from confighub.data.render import Raw
+from confighub.data.render import Layout, Raw
 from confighub.data.tree import ALIAS, BLOCK_SCALAR, MAP, NONE, PROPERTIES, SEQ, child_at, node_type
 from confighub.errors import BadPath, NotYaml
 from confighub.records.mutations import MutationType
@@ -76,7 +76,11 @@ class Editor:
                 node, depth = edit.locate(self._now, steps)
             self._splices += edit.set_at(self._now, node, depth, steps, value)
             self._needs_reading = True
-            self._note(steps[: depth + 1], "Update" if depth == len(steps) else "Add")
+            added = steps[: depth + 1]
+            self._texts.pop(added, None)
+            if depth < len(steps) and not isinstance(value, Raw):
+                self._texts[added] = _record_text(steps[depth + 1 :], value)
+            self._note(added, "Update" if depth == len(steps) else "Add")
         new = edit.plain(value)
         if self._needs_reading:
             self._grown += _added_nodes(current, new, len(steps) - depth)
@@ -103,6 +107,7 @@ class Editor:
         if isinstance(steps[-1], int):
             self._moved.add(steps[:-1])
         else:
+            self._texts.pop(steps, None)
             self._note(steps, "Delete")
         self._expected = _without(self._expected, steps)
         return True
@@ -139,7 +144,9 @@ class Editor:
         if splices:
             self._splices += splices
             self._needs_reading = True
-            self._note(steps, "Update")
+            # the wire records comments of scalars only
+            if not self._now.type_of(node) & (MAP | SEQ):
+                self._note(steps, "Update")
         return True
 
     def replace_all(self, source: bytes) -> None:
@@ -152,6 +159,9 @@ class Editor:
     def _note(self, steps: Steps, what: MutationType) -> None:
         for length in range(1, len(steps)):
             if steps[:length] in self._touched:
+                # the record of what stands above covers this; its text is taken from the document at the end
+                self._texts.pop(steps[:length], None)
+                self._texts.pop(steps, None)
                 return
         old = self._touched.get(steps)
         if what == "Update" and old == "Add":
@@ -159,8 +169,6 @@ class Editor:
             return
         if old == "Delete" and what == "Add":
             what = "Update"
-        if what != "Update" or steps not in self._texts:
-            self._texts.pop(steps, None)
         for other in [other for other in self._touched if len(other) > len(steps) and other[: len(steps)] == steps]:
             del self._touched[other]
             self._texts.pop(other, None)
@@ -248,6 +256,16 @@ class Editor:
             found[join(steps)] = ("Add", normal.value_text(self._now, now))
         elif was != NONE:
             found[join(steps)] = ("Delete", normal.value_text(self.origin, was))
+
+
+def _record_text(below: Steps, value: Any) -> str:
+    """Return new data as the wire records it: in block form, whatever form the document gave it."""
+    for step in reversed(below):
+        value = {str(step): value}
+    return "\n".join(render.block(value, _RECORD)) + "\n"
+
+
+_RECORD = Layout(2, 0, is_json=False)
 
 
 def _size(value: Any) -> int:

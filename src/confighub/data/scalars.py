@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import re
 
+import yaml
+
 Scalar = str | int | float | bool | None
 Style = str
 """One of "plain", "single", "double", "literal", "folded"."""
@@ -119,17 +121,18 @@ def can_be_single_quoted(text: str) -> bool:
     return bool(_SINGLE_LINE.match(text))
 
 
-def written(value: Scalar, *, style: Style = "plain", flow: bool = False) -> str:
+def written(value: Scalar, *, style: Style = "plain", flow: bool = False, is_new: bool = True) -> str:
     """Return one line of YAML that means the value, in the wished style where that can hold it.
 
-    Text that would be read as another type is quoted. Numbers and booleans are always plain.
+    Text that would be read as another type is put in double quotes; so is new text that looks like a map or list.
+    Other text that cannot be plain is put in single quotes. Numbers and booleans are always plain.
     """
     if isinstance(value, str):
         if style == "double":
             return double_quoted(value)
         if style == "single" and can_be_single_quoted(value):
             return single_quoted(value)
-        return value if is_plain_safe(value, flow=flow) else double_quoted(value)
+        return value if is_plain_safe(value, flow=flow) else _quoted(value, is_new=is_new)
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -137,6 +140,20 @@ def written(value: Scalar, *, style: Style = "plain", flow: bool = False) -> str
     if isinstance(value, float):
         return _written_float(value)
     return str(value)
+
+
+def _quoted(text: str, *, is_new: bool) -> str:
+    if not can_be_single_quoted(text) or _AMBIGUOUS.match(text) or (is_new and _looks_like_more(text)):
+        return double_quoted(text)
+    return single_quoted(text)
+
+
+def _looks_like_more(text: str) -> bool:
+    """Say whether the text, read as YAML, is anything but a text: a map, a list, a comment."""
+    try:
+        return not isinstance(yaml.load(text, Loader=yaml.CSafeLoader), str)
+    except (yaml.YAMLError, ValueError):
+        return False
 
 
 def _written_float(value: float) -> str:

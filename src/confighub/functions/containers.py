@@ -139,7 +139,7 @@ class _Wish:
 def _set_container_resources(work: Work, arguments: list[Any]) -> None:
     name, operation, cpu, memory, factor = arguments
     wish = _Wish(operation, cpu, memory, factor)
-    errors: list[str] = []
+    errors = work.not_resources()
     for position, steps in list(_named(work, name)):
         here = (*steps, "resources")
         present = get(work.data(position), here)

@@ -48,7 +48,7 @@ class Known:
     is_found: bool = True
     """False for a path that only names an attribute and is never visited."""
     is_described: bool = False
-    """True for details, which always come with what is known of them."""
+    """True for details that are fields of the API: they come with what is known of them, even if that is nothing."""
 
 
 class Table(dict[str, dict[str, Known]]):
@@ -380,7 +380,7 @@ def _names(build: _Builder) -> None:
 def _details(build: _Builder) -> None:
     for kinds, entries in _DETAILS:
         for visit, attribute, kind in entries:
-            build.add(DETAIL, kinds, visit, Known("", attribute, kind, is_described=True))
+            build.add(DETAIL, kinds, visit, Known("", attribute, kind, is_described=not visit.endswith("*")))
 
 
 def _properties() -> dict[str, Table]:

@@ -26,6 +26,7 @@ from confighub.functions.work import Failed
 _DASH = 2
 """yq indents the dashes of a list below its key."""
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_INDEXED_SCALAR = re.compile(r"Cannot index (?:string|number|boolean) with")
 _DASHED_KEY = re.compile(r"(?<=\.)([A-Za-z_]\w*(?:-[A-Za-z_0-9]+)+)")
 _ITERATE = re.compile(r"\[\s*\](?!\?)")
 _CHANGES = re.compile(r"(?:^|[^=!<>])(?:\|=|\+=|-=|\*=|/=|=)(?!=)|\bdel\(|\bsetpath\(|\bdelpaths\(|\bwith_entries\(")
@@ -33,6 +34,16 @@ _BEYOND = re.compile(
     r"\b(documentIndex|document_index|di|line_comment|lineComment|head_comment|headComment|foot_comment|footComment"
     r"|anchor|alias|explode|style|tag|filename|fileIndex|load|strenv|envsubst|eval)\b"
 )
+_PRELUDE = """
+def keys: keys_unsorted;
+def upcase: ascii_upcase;
+def downcase: ascii_downcase;
+def to_string: tostring;
+def to_number: tonumber;
+def sort_keys(f): f |= (if type == "object" then to_entries | sort_by(.key) | from_entries else . end);
+def to_entries: if . == null then empty else [keys_unsorted[] as $k | {key: $k, value: .[$k]}] end;
+"""
+"""What yq calls otherwise than jq, or does in another order."""
 _LAYOUT = Layout(2, _DASH, is_json=False)
 
 
@@ -44,12 +55,15 @@ def evaluate(expression: str, documents: list[Document]) -> str:
     adapted = _adapted(expression.strip())
     if _is_collection(adapted):
         return _collected(adapted[1:-1], documents)
-    parts = []
+    shown, is_computed = "", True
     for holder in documents:
-        text = "".join(_selected(expression, adapted, holder))
+        lines, is_made = _selected(expression, adapted, holder)
+        text = "".join(lines)
+        # values that were computed belong to no document, so nothing sets them apart
         if text:
-            parts.append(text)
-    return "---\n".join(parts)
+            shown += ("---\n" if shown and not (is_made and is_computed) else "") + text
+            is_computed = is_made
+    return shown
 
 
 def _is_collection(adapted: str) -> bool:
@@ -66,10 +80,10 @@ def _is_collection(adapted: str) -> bool:
 
 def _collected(inner: str, documents: list[Document]) -> str:
     try:
-        program = _program(inner or "empty")
+        program = _program(f"{inner or 'empty'} | select(. != null)")
         found = [value for holder in documents for value in program.input_text(_json(holder)).all()]
     except ValueError as error:
-        raise Failed(f"yq expression cannot be applied: {error}") from None
+        raise Failed(f"yq expression cannot be applied: {_reason(error)}", output={"Payload": ""}) from None
     return "\n".join(render.block(found, _LAYOUT)) + "\n"
 
 
@@ -78,7 +92,7 @@ def _adapted(expression: str) -> str:
     without_strings = _STRING.sub('""', expression)
     beyond = _BEYOND.search(without_strings)
     if beyond:
-        raise Failed(f"yq operator not supported: {beyond.group(1)}")
+        raise Failed(f"yq operator not supported: {beyond.group(1)}", output={"Payload": ""})
     parts, at = [], 0
     for match in [*_STRING.finditer(expression), None]:
         code = expression[at : match.start() if match else len(expression)]
@@ -98,22 +112,31 @@ def _json(holder: Document) -> str:
 
 @lru_cache(maxsize=256)
 def _program(expression: str) -> Any:
-    return jq.compile(expression)
+    return jq.compile(_PRELUDE + expression)
 
 
-def _selected(expression: str, adapted: str, holder: Document) -> list[str]:
+def _selected(expression: str, adapted: str, holder: Document) -> tuple[list[str], bool]:
+    """Return what the expression selects of one document, and whether it was computed rather than found there."""
     if not _CHANGES.search(_STRING.sub('""', expression)):
         try:
             found = _program(f"[path({adapted})]").input_text(_json(holder)).first()
         except ValueError:
             found = None
         if found is not None:
-            return [_text_at(holder, tuple(steps)) for steps in found]
+            return [_text_at(holder, tuple(steps)) for steps in found], False
     try:
         results = _program(adapted).input_text(_json(holder)).all()
     except ValueError as error:
-        raise Failed(f"yq expression cannot be applied: {error}") from None
-    return [_text_of(result, holder) for result in results]
+        if _INDEXED_SCALAR.search(str(error)):
+            return [], False
+        raise Failed(f"yq expression cannot be applied: {_reason(error)}", output={"Payload": ""}) from None
+    is_update = bool(_CHANGES.search(_STRING.sub('""', expression)))
+    return [_text_of(result, holder) for result in results], not is_update
+
+
+def _reason(error: ValueError) -> str:
+    """Return the first line of a message: the rest shows the program, ours included."""
+    return str(error).split("\n", 1)[0].removeprefix("jq: error: ").partition(" at <top-level>")[0]
 
 
 def _text_at(holder: Document, steps: Steps) -> str:

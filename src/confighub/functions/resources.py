@@ -148,6 +148,8 @@ def _ensure_context(work: Work, arguments: list[Any]) -> None:
         editor = work.editor(position)
         paths = {work.provider.context_path(field): value for field, value in fields.items()}
         above = next(iter(paths))[:-1]
+        if not arguments[0] and work.context.as_recorded and get(editor.data, above) is MISSING:
+            raise Failed("field not found")
         if not arguments[0]:
             for field in ("UnitSlug", "SpaceID", "RevisionNum"):
                 editor.remove(work.provider.context_path(field))

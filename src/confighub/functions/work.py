@@ -59,6 +59,16 @@ class Work:
         """Return the identity of a document before any change of this call."""
         return self.provider.identity(self.documents[position])
 
+    def not_resources(self) -> list[str]:
+        """Return one line for each document that is no resource."""
+        lines = []
+        for position in range(len(self.documents)):
+            try:
+                self.identity(position)
+            except NotAResource as error:
+                lines.append(error.message)
+        return lines
+
     def editor(self, position: int) -> Editor:
         """Return the editor of a document."""
         found = self._editors.get(position)
