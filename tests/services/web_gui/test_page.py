@@ -113,9 +113,9 @@ def test_all_accounts_shows_everything_and_takes_no_orders(page: Page, desk: Des
     page.get_by_label("Account", exact=True).first.select_option("0")
     trade_id = str(uuid.uuid4())
 
-    desk.order(id=trade_id, symbol="IBM", qty=1, side="BUY", accountId=52355)
+    desk.order(id=trade_id, symbol="IBM", qty=1, side="BUY", accountId=62654)
 
-    expect(page.locator(f"#trade-{trade_id}")).to_contain_text("52355")
+    expect(page.locator(f"#trade-{trade_id}")).to_contain_text("62654")
     expect(page.locator("#submit")).to_be_disabled()
     expect(page.locator("#outcome")).to_have_text("Choose one account to trade in it.")
 
@@ -163,6 +163,7 @@ def test_accounts_can_be_made_renamed_and_staffed(page: Page) -> None:
     page.get_by_role("button", name="Save name").click()
     expect(page.locator("#account-outcome")).to_contain_text(f"Saved: {name} B")
 
+    expect(page.locator("#user-account option", has_text=f"{name} B")).to_have_count(1)
     page.get_by_label("Person").fill("hiro")
     page.get_by_label("Person").press("Enter")
     page.locator("#user-account").select_option(label=page.locator("#user-account option", has_text=name).inner_text())
