@@ -15,7 +15,6 @@ def test_pauses_begin_with_none_and_double_up_to_the_longest() -> None:
     assert [pause_before_restart(endings) for endings in (1, 2, 3, 4, 20)] == [0.0, 1.0, 2.0, 4.0, LONGEST_PAUSE_S]
 
 
-@pytest.mark.requirement("R-137")
 def test_the_scale_shortens_delays_and_leaves_the_period_of_a_ready_container() -> None:
     times = timing(Probe(initial_delay_seconds=30, period_seconds=10), 0.02)
 

@@ -44,7 +44,6 @@ class SteadyClient:
                     self.failures.append(repr(error))
 
 
-@pytest.mark.requirement("R-137", "R-341")
 def test_a_deployment_becomes_ready_replicas(daemon: Running) -> None:
     daemon.apply(deployment(replicas=2))
 

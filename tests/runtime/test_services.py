@@ -18,7 +18,7 @@ def who(url: str, client: str = "127.0.0.1") -> str:
         return str(http.get(url).json()["replica"])
 
 
-@pytest.mark.requirement("R-174")
+@pytest.mark.requirement("R-174", "R-178")
 def test_connections_are_dealt_to_every_ready_replica(daemon: Running) -> None:
     daemon.apply(deployment(replicas=3), service())
     daemon.wait_complete()

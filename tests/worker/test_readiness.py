@@ -51,7 +51,6 @@ def condition(kind: str, status: str, reason: str, message: str = "") -> dict[st
         ({"kind": "ConfigMap", "metadata": {"name": "c"}}, ""),
     ],
 )
-@pytest.mark.requirement("R-105")
 def test_readiness_is_by_kind(item: dict[str, Any], message: str) -> None:
     found = readiness.of_object(item)
 

@@ -155,7 +155,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         found.stop()
 
 
-@pytest.mark.requirement("R-007", "R-142", "R-269")
+@pytest.mark.requirement("R-007", "R-269")
 def test_a_unit_becomes_a_process_and_the_hub_knows(site: Site) -> None:
     unit = site.create(deployment(replicas=2))
 
