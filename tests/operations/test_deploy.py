@@ -183,6 +183,20 @@ def test_an_approval_is_for_exactly_what_is_applied(new_stage: Callable[..., Sta
     assert len(approved["ApprovedBy"]) == 1
 
 
+def test_what_was_live_is_applied_again_without_an_approval(new_stage: Callable[..., Stage]) -> None:
+    """After a disaster the head that nobody approved yet must not come along."""
+    prod = new_stage(environment="prod")
+    unit_id = prod.unit("a")
+
+    with PlayedWorker(prod.worker) as worker:
+        run(prod, approve=True)
+        prod.hub.units.patch_data(unit_id, {"spec": {"replicas": 2}}, space_id=prod.space_id)
+        outcome = run(prod, again=True, live_revisions=True)
+
+    assert worker.applied == [("a", 1), ("a", 1)]
+    assert outcome.failure is None
+
+
 def test_a_change_made_meanwhile_is_applied_when_it_is_over(new_stage: Callable[..., Stage]) -> None:
     """With auto-apply on, the new head would otherwise be applied between two stages."""
     eager = new_stage(environment="dev", auto_apply=True)

@@ -51,6 +51,7 @@ def test_everything_at_once_starts_with_order_zero_and_keeps_units_without_order
     plan = at_once(space="p", space_id="s", units=[unit("web", 3), unit("ns", 0), unit("notes")])
 
     assert [[one.slug for one in stage.units] for stage in plan.stages] == [["ns"], ["notes", "web"]]
+    assert [stage.title for stage in plan.stages] == ["order 0", "all others"]
 
 
 def test_a_record_of_the_hub_becomes_a_planned_unit() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal, TypeVar
 
@@ -126,7 +126,7 @@ def deploy(hub: HubClient, plan: Plan, options: Options, say: Say) -> Outcome:
     began = time.monotonic()
     outcome = Outcome(plan.space)
     ready = {} if options.again else run.ready_units()
-    pending = [unit for unit in plan.units if unit.slug not in ready]
+    pending = [run.as_applied(unit) for unit in plan.units if unit.slug not in ready]
     guard.check(hub, plan, pending, approve=options.approve, command=options.command, say=say)
     with run.held():
         for stage in plan.stages:
@@ -160,6 +160,10 @@ class _Run:
                 if is_ready(status, revision=unit.head):
                     found[unit.slug] = word_for(status)
         return found
+
+    def as_applied(self, unit: PlannedUnit) -> PlannedUnit:
+        """Return the unit with the gates of the revision that is applied: what was live needs no approval."""
+        return replace(unit, gates=()) if self._revision(unit) != unit.head else unit
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -286,7 +290,8 @@ class _Run:
         self.say(f"    waiting for {wait.unit.slug} to be Running ({wait.seconds:.0f} s){more}")
 
     def _apply(self, unit: PlannedUnit) -> Wire:
-        revision = str(unit.live) if self.options.live_revisions and unit.live else ""
+        number = self._revision(unit)
+        revision = "" if number == unit.head else str(number)
         return self.hub.units.apply(unit.unit_id, space_id=self.plan.space_id, revision=revision)
 
     def _revision(self, unit: PlannedUnit) -> int:

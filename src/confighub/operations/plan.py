@@ -39,10 +39,13 @@ class Stage:
     order: int
     units: tuple[PlannedUnit, ...]
     is_addons: bool = False
+    name: str = ""
 
     @property
     def title(self) -> str:
         """How the stage is announced, as in ``order 5``."""
+        if self.name:
+            return self.name
         return f"order {self.order} (addons)" if self.is_addons else f"order {self.order}"
 
 
@@ -116,7 +119,7 @@ def at_once(*, space: str, space_id: str, units: Sequence[PlannedUnit]) -> Plan:
     rest = tuple(sorted((unit for unit in units if unit.order != 0), key=lambda unit: (unit.order or 0, unit.slug)))
     stages = [Stage(0, first)] if first else []
     if rest:
-        stages.append(Stage(1, rest))
+        stages.append(Stage(1, rest, name="all others"))
     if not stages:
         raise BadRequest(f"there are no units in {space}, so there is nothing to apply")
     return Plan(space, space_id, tuple(stages))

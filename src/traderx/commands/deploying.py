@@ -91,7 +91,7 @@ def apply_all(
 ) -> int:
     """Apply all units of an environment at once.
 
-    The namespace comes first, then everything else together.
+    The namespace comes first, then everything else together. With --cluster what was live is applied again there.
 
     Example: bin/apply-all prod --cluster traderx-prod-dr
     """
@@ -109,7 +109,8 @@ def apply_all(
         return 0
     if cluster:
         retarget(site.hub, space=space, space_id=space_id, target=cluster, say=say)
-        made = plan.at_once(space=space, space_id=space_id, units=deploy.read_units(site.hub, space_id))
+        units = [unit for unit in deploy.read_units(site.hub, space_id) if head or unit.live]
+        made = plan.at_once(space=space, space_id=space_id, units=units)
     else:
         site.wake_worker(environment)
     options = deploy.Options(
