@@ -155,6 +155,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         found.stop()
 
 
+def test_objects_are_imported_by_where(site: Site) -> None:
+    both = site.create(deployment("web"), deployment("other", port=18093))
+    site.event(both, site.act(both, "apply"))
+    unit = site.hub.call("POST", f"/space/{site.space}/unit", {"Slug": "imported", "TargetID": site.target})["UnitID"]
+    image = "spec.template.spec.containers.*.image"
+
+    asked = {"Where": f"kind = 'Deployment' AND metadata.name NOT IN ('other') AND {image} != 'none'"}
+    operation = site.hub.call("POST", f"/space/{site.space}/unit/{unit}/import", asked)["QueuedOperationID"]
+
+    assert site.event(unit, operation)["Result"] == "ImportCompleted"
+    text = base64.b64decode(site.unit(unit)["Data"])
+    assert [item["metadata"]["name"] for item in yaml.safe_load_all(text)] == ["web"]
+
+
 @pytest.mark.requirement("R-007", "R-269")
 def test_a_unit_becomes_a_process_and_the_hub_knows(site: Site) -> None:
     unit = site.create(deployment(replicas=2))

@@ -5,6 +5,7 @@ A bridge knows one provider. Alternatives are one dict in main.py; the loop know
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -33,9 +34,10 @@ class Operation:
     def of(cls, payload: BridgePayload) -> Operation:
         """Return the operation that an event carries. Raises: BadRequest when it cannot be read."""
         try:
-            request = msgspec.json.decode(payload.extra_params.encode() or b"{}", type=ImportRequest)
+            asked = b64decode(payload.extra_params, validate=True)
+            request = msgspec.json.decode(asked or b"{}", type=ImportRequest)
             text = payload.data.decode()
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, ValueError) as error:
             raise BadRequest(f"the operation cannot be read: {error}") from error
         return cls(
             operation_id=payload.queued_operation_id,

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
+from confighub.data.path import pattern, places
 from confighub.errors import BadRequest, NotFound, RetryLater
 from confighub.records.work import AvailableTarget, ConfigType, ImportRequest
 from confighub.runtime.client import RuntimeClient
@@ -248,6 +249,15 @@ def _is_asked_for(item: Manifest, request: ImportRequest) -> bool:
             wanted.resource_type in ("", kind) and wanted.resource_name in (name, f"{namespace}/{name}")
             for wanted in request.resource_info_list
         )
-    values = {"kind": str(item.get("kind")), "metadata.name": name, "metadata.namespace": namespace}
-    terms = request.filters or []
-    return all((values.get(term.type) in term.values) == (term.operator == "include") for term in terms)
+    return all(
+        bool(_values(item, term.type) & set(term.values)) == (term.operator == "include")
+        for term in request.filters or []
+    )
+
+
+def _values(item: Manifest, where: str) -> set[str]:
+    """Return what stands at the path, as text; several for a path with a star, none where there is nothing."""
+    found = [place.value for place in places(item, pattern(where)) if place.exists]
+    if where == "metadata.namespace":
+        found = found or ["default"]
+    return {str(value).lower() if isinstance(value, bool) else str(value) for value in found}

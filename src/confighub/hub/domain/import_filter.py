@@ -15,7 +15,7 @@ from confighub.records.work import ImportFilter
 
 _TERM = re.compile(
     r"""[ \t]*
-    (?P<path>[A-Za-z][A-Za-z0-9_./~-]*) [ \t]*
+    (?P<path>[A-Za-z][A-Za-z0-9_./~*-]*) [ \t]*
     (?P<operator>!=|=|NOT[ \t]+IN|IN) [ \t]*
     (?P<value>\([^)]*\)|'[^'"\\]*'|[0-9]{1,10}|true|false)
     [ \t]*""",
