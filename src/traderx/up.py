@@ -108,7 +108,7 @@ def _next_steps(name: str) -> list[str]:
     return [
         "next:",
         f"  bin/cub unit list --space {name}-dev",
-        f"  bin/cub run set-image-reference --container-name web-gui --image-reference :v1.1.0 --space {name}-dev",
+        f"  bin/cub run set-image-reference web-gui :v1.1.0 --space {name}-dev --unit web-gui-deployment",
         "  bin/promote dev staging",
         "  bin/setup-worker staging && bin/ordered-apply staging",
         "  bin/traderx status dev        bin/traderx logs trade-service        bin/down",
