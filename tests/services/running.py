@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import queue
@@ -43,7 +44,10 @@ class Reply:
 def call(
     url: str, body: object = None, *, method: str | None = None, headers: Mapping[str, str] | None = None
 ) -> Reply:
-    """Return the reply, whatever its status; a body that is no text is sent as JSON."""
+    """Return the reply, whatever its status; a body that is no text is sent as JSON.
+
+    Raises: OSError when there is none, or only half of one.
+    """
     data = None
     if body is not None:
         data = (body if isinstance(body, str) else json.dumps(body)).encode()
@@ -56,13 +60,15 @@ def call(
     except urllib.error.HTTPError as error:
         with error:
             return Reply(error.code, _lower(error.headers), error.read().decode())
+    except http.client.HTTPException as error:
+        raise ConnectionError(f"{url} was cut off: {error!r}") from error
 
 
 def eventually(what: str, look: Callable[[], Found | None]) -> Found:
     """Return what ``look`` finds, as soon as it finds something true."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError, urllib.error.URLError):
+        with contextlib.suppress(OSError):
             if found := look():
                 return found
         time.sleep(0.02)

@@ -6,7 +6,6 @@ import asyncio
 import random
 import threading
 import time
-import urllib.error
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +42,7 @@ def place(desk: Desk, order_id: str) -> None:
     def send() -> bool:
         try:
             reply = desk.order(id=order_id, symbol="AAPL", qty=1, side="BUY", accountId=ACCOUNT)
-        except (OSError, urllib.error.URLError):
+        except OSError:
             return False
         assert reply.status in {202, 503}, reply
         return reply.status == 202
