@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -14,6 +15,9 @@ from confighub.hub.store.migrate import bring_up_to_date
 from confighub.hub.store.secrets import SecretBox
 from confighub.hub.wakeups import WakeUps
 from confighub.settings import HubSettings
+
+if TYPE_CHECKING:
+    from confighub.hub.store.notifications import Listener
 
 _WAKE = "confighub.wake"
 
@@ -39,6 +43,12 @@ class Hub:
         except BaseException:
             self.database.close()
             raise
+        self._listener: Listener | None = None
+        if not self.database.is_sqlite:
+            from confighub.hub.store.notifications import Listener
+
+            self._listener = Listener(self.database.url, self._heard)
+            self._listener.start()
 
     def read(self) -> AbstractContextManager[Connection]:
         """Give a connection that sees one state of the store."""
@@ -54,6 +64,10 @@ class Hub:
         with self.database.write() as connection:
             connection.info[_WAKE] = keys
             yield connection
+            if self._listener is not None and keys:
+                from confighub.hub.store.notifications import notify
+
+                notify(connection, keys)
         self.wakeups.wake(keys)
 
     def wake(self, tx: Connection, key: str) -> None:
@@ -62,4 +76,12 @@ class Hub:
 
     def close(self) -> None:
         """Close the store."""
+        if self._listener is not None:
+            self._listener.close()
         self.database.close()
+
+    def _heard(self, key: str | None) -> None:
+        if key is None:
+            self.wakeups.wake_all()
+        else:
+            self.wakeups.wake([key])

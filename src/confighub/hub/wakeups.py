@@ -37,6 +37,12 @@ class WakeUps:
 
         return unsubscribe
 
+    def wake_all(self) -> None:
+        """Wake everyone: some wake-ups may have been missed."""
+        with self._lock:
+            keys = list(self._waiting)
+        self.wake(keys)
+
     def wake(self, keys: Iterable[str]) -> None:
         """Wake everyone who waits for one of the keys."""
         with self._lock:

@@ -15,11 +15,11 @@ from confighub.hub.store.entities import change_set_members, labels, links, unit
 from confighub.hub.store.people import space_roles
 from confighub.hub.store.rows import columns, record
 from confighub.hub.store.work_queue import holds
-from confighub.hub.usecases import gates
+from confighub.hub.usecases import gates, linking
 from confighub.records.automation import Trigger
 from confighub.records.groups import ChangeSet, Set
 from confighub.records.spaces import Space
-from confighub.records.units import Unit
+from confighub.records.units import Link, Unit
 from confighub.records.work import BridgeWorker
 
 
@@ -48,6 +48,12 @@ def _trigger_written(tx: Connection, hub: Hub, _caller: Caller, trigger: Trigger
 def _trigger_deleted(tx: Connection, hub: Hub, _caller: Caller, trigger: Trigger) -> None:
     if trigger.validating:
         gates.recompute_space_gates(tx, hub, _space(tx, trigger.space_id))
+
+
+def _link_written(tx: Connection, hub: Hub, caller: Caller, link: Link, before: Link | None) -> None:
+    ends = link.from_unit_id, link.to_unit_id
+    if before is None or ends != (before.from_unit_id, before.to_unit_id):
+        linking.resolve_unit(tx, hub, caller, link.from_unit_id)
 
 
 def _change_set_written(tx: Connection, hub: Hub, caller: Caller, one: ChangeSet, before: ChangeSet | None) -> None:
@@ -109,6 +115,7 @@ Deleted = Callable[[Connection, Hub, Caller, Any], None]
 WRITTEN: dict[str, Written] = {
     "Space": _space_written,
     "Trigger": _trigger_written,
+    "Link": _link_written,
     "ChangeSet": _change_set_written,
 }
 

@@ -20,7 +20,7 @@ from confighub.hub.kinds import MUTATION, REVISION
 from confighub.hub.store.entities import units
 from confighub.hub.store.history import blobs, mutation_sources
 from confighub.hub.store.rows import insert_if_absent, own_id
-from confighub.hub.usecases import gates, work
+from confighub.hub.usecases import gates, linking, work
 from confighub.hub.usecases.fillings import revision_text
 from confighub.records.mutations import ResourceMutation
 from confighub.records.spaces import Space
@@ -56,10 +56,11 @@ def plan(tx: Connection, unit: Unit, space: Space, draft: Draft) -> Planned:
     refuse_text(draft.text, unit.toolchain_type)
     # A new revision starts without approvals, and functions are told so.
     unit = replace_unit(unit, approved_by=[], head_revision_num=unit.head_revision_num + 1)
+    text, linked = linking.resolved(tx, unit, draft.text)
     calls = gates.triggers_of(tx, unit.space_id, "Mutation", unit.toolchain_type)
-    context = gates.context_of(tx, unit, space, draft.text)
-    text, steps = gates.run_mutating(calls, draft.text, context, unit.toolchain_type)
-    if steps:
+    context = gates.context_of(tx, unit, space, text)
+    text, triggered = gates.run_mutating(calls, text, context, unit.toolchain_type)
+    if steps := [*linked, *triggered]:
         refuse_text(text, unit.toolchain_type)
         draft = replace(draft, text=text, steps=(*draft.steps, *steps))
     environment = gates.environment_of(space)
@@ -118,6 +119,7 @@ def write(tx: Connection, hub: Hub, caller: Caller, unit: Unit, planned: Planned
         )
     )
     work.head_changed(tx, hub, caller, _id(head))
+    linking.follow(tx, hub, caller, head, unit.head_revision_num)
     return head
 
 

@@ -1,0 +1,116 @@
+"""Links bring values along: needs are filled, follow the provider, and say where they come from."""
+
+from __future__ import annotations
+
+import pytest
+
+from confighub.hub.kinds import LINK
+from confighub.hub.usecases import entities, history
+from confighub.records.units import Mutation, Unit
+from tests.hub.scene import WEB, Scene
+
+NEEDY = WEB.replace("namespace: shop", "namespace: confighubplaceholder # from the namespace unit")
+
+
+def namespace(name: str) -> str:
+    return f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n"
+
+
+def config_maps(*names: str) -> str:
+    each = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {}\n  namespace: shop\ndata:\n  a: b\n"
+    return "---\n".join(each.format(name) for name in names)
+
+
+WITH_CONFIG = WEB.replace(
+    "          image: example/web:v1.0.0\n",
+    "          image: example/web:v1.0.0\n"
+    "          envFrom:\n            - configMapRef:\n                name: confighubplaceholder\n",
+)
+
+
+@pytest.fixture
+def space(scene: Scene) -> str:
+    return scene.space("dev")
+
+
+def link(scene: Scene, space: str, needing: Unit, provider: Unit) -> str:
+    slug = f"{needing.slug}-needs-{provider.slug}"
+    made = scene.make("Link", space, slug=slug, from_unit_id=needing.unit_id, to_unit_id=provider.unit_id)
+    return str(made.link_id)
+
+
+def mutations(scene: Scene, unit: Unit) -> list[Mutation]:
+    found = history.list_mutations(scene.hub, scene.caller, unit.unit_id or "")
+    return [one.mutation for one in found if one.mutation is not None]
+
+
+def test_a_new_link_fills_what_the_unit_needs(scene: Scene, space: str) -> None:
+    web, home = scene.unit(space, "web", NEEDY), scene.unit(space, "ns", namespace("shop-dev"))
+
+    link_id = link(scene, space, web, home)
+
+    assert scene.text(web) == NEEDY.replace("confighubplaceholder", "shop-dev")
+    assert scene.get(web).apply_gates == {}
+    made = mutations(scene, web)[-1]
+    assert (made.link_id, made.provided_path) == (link_id, "metadata.name")
+    assert made.provided_resource.resource_type == "v1/Namespace"
+    assert made.provided_resource.resource_name_without_scope == "shop-dev"
+    assert scene.revisions(web)[-1].source == "Link"
+
+
+def test_a_provider_that_changes_is_followed(scene: Scene, space: str) -> None:
+    web, home = scene.unit(space, "web", NEEDY), scene.unit(space, "ns", namespace("shop-dev"))
+    link(scene, space, web, home)
+
+    scene.edit(home, "shop-dev", "shop-test")
+
+    assert scene.text(web) == NEEDY.replace("confighubplaceholder", "shop-test")
+    assert [one.source for one in scene.revisions(web)] == ["Create", "Link", "Link"]
+
+
+def test_a_provider_that_had_nothing_to_give_is_followed_when_it_has(scene: Scene, space: str) -> None:
+    web, home = scene.unit(space, "web", NEEDY), scene.unit(space, "ns", namespace("confighubplaceholder"))
+    link(scene, space, web, home)
+    assert scene.text(web) == NEEDY
+
+    scene.edit(home, "confighubplaceholder", "shop-dev")
+
+    assert scene.text(web) == NEEDY.replace("confighubplaceholder", "shop-dev")
+
+
+def test_what_was_set_by_hand_since_is_left_alone(scene: Scene, space: str) -> None:
+    web, home = scene.unit(space, "web", NEEDY), scene.unit(space, "ns", namespace("shop-dev"))
+    link(scene, space, web, home)
+    scene.edit(web, "namespace: shop-dev", "namespace: own")
+
+    scene.edit(home, "shop-dev", "shop-test")
+
+    assert "namespace: own" in scene.text(web)
+
+
+def test_a_text_with_new_needs_is_filled_in_the_same_revision(scene: Scene, space: str) -> None:
+    web, maps = scene.unit(space, "web"), scene.unit(space, "maps", config_maps("settings"))
+    link(scene, space, web, maps)
+
+    scene.edit(web, "image: example/web:v1.0.0\n", WITH_CONFIG.partition("- name: web\n          ")[2])
+
+    assert "name: settings" in scene.text(web)
+    assert [one.source for one in scene.revisions(web)] == ["Create", "Update"]
+
+
+def test_a_need_that_several_would_fit_stays_open(scene: Scene, space: str) -> None:
+    web, maps = scene.unit(space, "web", WITH_CONFIG), scene.unit(space, "maps", config_maps("one", "two"))
+
+    link(scene, space, web, maps)
+
+    assert scene.text(web) == WITH_CONFIG
+
+
+def test_a_link_that_leads_elsewhere_now_fills_what_is_still_open(scene: Scene, space: str) -> None:
+    web = scene.unit(space, "web", NEEDY)
+    wrong, right = scene.unit(space, "maps", config_maps("one")), scene.unit(space, "ns", namespace("shop-dev"))
+    link_id = link(scene, space, web, wrong)
+
+    entities.patch_entity(scene.hub, scene.caller, LINK, link_id, {"ToUnitID": right.unit_id})
+
+    assert "namespace: shop-dev" in scene.text(web)
