@@ -116,8 +116,15 @@ def _secret_places(document: Document) -> list[tuple[str, int]]:
         if not isinstance(value, str) or _HARMLESS.match(value):
             continue
         if _TELLING.search(value) or _is_named_secret(data, kind, steps) or _is_secret_data(kind, steps, value):
-            found.append((join(steps), _line(document, steps)))
+            found.append((_place(data, steps), _line(document, steps)))
     return found
+
+
+def _place(data: object, steps: Steps) -> str:
+    """The path, with an environment variable by its name, as a person knows it."""
+    if steps[-1:] == ("value",) and len(steps) > 2 and steps[-3] == "env":
+        return f"{join(steps[:-2])}.?name={get(data, (*steps[:-1], 'name'))}.value"
+    return join(steps)
 
 
 def _is_named_secret(data: object, kind: object, steps: Steps) -> bool:
