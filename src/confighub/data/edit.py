@@ -107,7 +107,7 @@ def set_at(document: Document, node: int, depth: int, steps: Steps, value: Any) 
     rest = steps[depth:]
     for step in reversed(rest[1:]):
         # a position in a list that is not there: lists are never made up
-        if isinstance(step, int) or step.isdigit():
+        if isinstance(step, int):
             raise BadPath(f"no list item at {join(steps)}")
         value = {step: value}
     first = rest[0]
@@ -131,10 +131,11 @@ def replace(document: Document, node: int, value: Any) -> list[Splice]:
 def _set_scalar(document: Document, node: int, kind: int, value: scalars.Scalar) -> Splice:
     start, end = spans.scalar_span(document, node)
     if kind & BLOCK_SCALAR and isinstance(value, str):
-        return Splice(start, end, _block_scalar(document, node, kind, value))
+        return Splice(start, end, _block_scalar(document, node, kind, value, is_last=end == len(document.source)))
     style = "double" if kind & DOUBLE else "single" if kind & SINGLE else "plain"
     if isinstance(value, str) and "\n" in value and style == "plain" and not _in_flow(document, node) and start < end:
-        return Splice(start, end, _block_scalar(document, node, LITERAL, value))
+        is_last = not document.source[end:].strip(b" ")
+        return Splice(start, end, _block_scalar(document, node, LITERAL, value, is_last=is_last))
     text = scalars.written(value, style=style, flow=_in_flow(document, node), is_new=False)
     if style == "plain" and text[:1] in "\"'" and isinstance(value, str) and render.layout(document).is_json:
         text = scalars.double_quoted(value)
@@ -147,11 +148,11 @@ def _in_flow(document: Document, node: int) -> bool:
     return node != document.root and bool(node_type(document.tree, parent(document.tree, node)) & FLOW)
 
 
-def _block_scalar(document: Document, node: int, kind: int, value: str) -> bytes:
+def _block_scalar(document: Document, node: int, kind: int, value: str, *, is_last: bool) -> bytes:
     if not render.is_block_text(value):
         return scalars.double_quoted(value).encode()
     lines = render.literal(value, 0)
-    if kind & FOLDED and "\n" not in value:
+    if kind & FOLDED and "\n" not in value.rstrip("\n"):
         lines[0] = ">" + lines[0][1:]
     if node == document.root:
         indent = 2
@@ -162,7 +163,8 @@ def _block_scalar(document: Document, node: int, kind: int, value: str) -> bytes
             2 if node_type(document.tree, up) & SEQ else render.layout(document).step
         )
     prefix = " " * indent
-    return _joined(document, [lines[0], *(prefix + line if line else line for line in lines[1:])])
+    text = _joined(document, [lines[0], *(prefix + line if line else line for line in lines[1:])])
+    return text + document.newline if is_last and value.endswith("\n") else text
 
 
 def _joined(document: Document, lines: list[str]) -> bytes:
@@ -255,28 +257,34 @@ def _add_to_flow(document: Document, node: int, last: int, text: str) -> Splice:
 
 
 def _end_of_block(document: Document, last: int, indent: int) -> int:
-    """Return where a block ends: behind its last entry and the comments that stand in its column."""
+    """Return where a block ends: behind its last entry and the one group of comments in its column that follows.
+
+    At the end of a text, comments behind a blank line belong to the whole document.
+    """
     source = document.source
-    end = spans.line_end(source, spans.value_end(document, last))
-    if indent == 0:
-        return end
-    at = end
-    while True:
-        line = source.find(b"\n", at) + 1
-        if line == 0 or line >= len(source):
-            return end
+    first = end = spans.line_end(source, spans.value_end(document, last))
+    has_gap = has_comment = False
+    line = source.find(b"\n", end) + 1
+    while 0 < line < len(source):
         stop = spans.line_end(source, line)
         text = source[line:stop]
-        stripped = text.lstrip(b" ")
-        if stripped.startswith(b"#") and len(text) - len(stripped) >= indent:
-            end = stop
-        elif stripped.strip():
+        code = text.lstrip(b" ")
+        if code.startswith(b"#") and len(text) - len(code) >= indent:
+            end, has_comment = stop, True
+        elif not code.strip() and not has_comment:
+            has_gap = True
+        else:
             return end
-        at = max(stop, line)
+        line = source.find(b"\n", stop) + 1
+    return first if has_gap else end
 
 
 def _insert_below(document: Document, at: int, lines: list[str]) -> Splice:
-    return Splice(at, at, document.newline + _joined(document, lines))
+    text = document.newline + _joined(document, lines)
+    if at == len(document.source) and any(line.endswith(("|", "|+", ">", ">+")) for line in lines):
+        # the last line of a block scalar needs its line end: it belongs to the value
+        text += document.newline
+    return Splice(at, at, text)
 
 
 def add_item(document: Document, node: int, value: Any, *, after: int | None = None) -> list[Splice]:

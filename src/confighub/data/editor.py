@@ -31,7 +31,9 @@ class Editor:
         self._touched: dict[Steps, MutationType] = {}
         self._texts: dict[Steps, str] = {}
         self._moved: set[Steps] = set()
+        self._failure = ""
         self._grown = 0
+        self._pending: set[Steps] = set()
         self._placed: list[tuple[Steps, Any]] = []
 
     @property
@@ -59,7 +61,7 @@ class Editor:
         current = get(self._expected, steps)
         if current is not MISSING and not isinstance(value, Raw) and _same(current, value):
             return False
-        if self._needs_reading:
+        if self._needs_reading or steps in self._pending:
             self._settle()
         node, depth = edit.locate(self._now, steps)
         is_leaf = depth == len(steps) and not isinstance(value, (dict, list, Raw))
@@ -67,6 +69,7 @@ class Editor:
         if is_leaf and not kind & (MAP | SEQ | ALIAS):
             splice = edit.replace(self._now, node, value)
             self._splices += splice
+            self._pending.add(steps)
             simple = not kind & (PROPERTIES | BLOCK_SCALAR) and b"\n" not in splice[0].new
             self._texts[steps] = self._leaf_text(splice[0]) if simple else ""
             self._note(steps, "Update")
@@ -76,17 +79,27 @@ class Editor:
                 node, depth = edit.locate(self._now, steps)
             self._splices += edit.set_at(self._now, node, depth, steps, value)
             self._needs_reading = True
-            added = steps[: depth + 1]
-            self._texts.pop(added, None)
-            if depth < len(steps) and not isinstance(value, Raw):
-                self._texts[added] = _record_text(steps[depth + 1 :], value)
-            self._note(added, "Update" if depth == len(steps) else "Add")
+            self._note_structure(steps, depth, value)
         new = edit.plain(value)
         if self._needs_reading:
             self._grown += _added_nodes(current, new, len(steps) - depth)
+        if self._needs_reading or self._now.has_aliases:
             self._placed.append((steps, new))
         self._expected = _with(self._expected, steps, new)
+        if self._now.has_aliases:
+            self._settle()
         return True
+
+    def _note_structure(self, steps: Steps, depth: int, value: Any) -> None:
+        added = steps[: depth + 1]
+        self._texts.pop(added, None)
+        if depth < len(steps) and get(self._expected, steps[:depth]) == {}:
+            # a map that was empty is recorded as a whole
+            self._note(steps[:depth], "Update")
+            return
+        if depth < len(steps) and not isinstance(value, Raw):
+            self._texts[added] = _record_text(steps[depth + 1 :], value)
+        self._note(added, "Update" if depth == len(steps) else "Add")
 
     def _leaf_text(self, splice: Splice) -> str:
         text = splice.new.decode().strip()
@@ -110,6 +123,8 @@ class Editor:
             self._texts.pop(steps, None)
             self._note(steps, "Delete")
         self._expected = _without(self._expected, steps)
+        if self._now.has_aliases:
+            self._settle()
         return True
 
     def insert(self, steps: Steps, value: Any, *, position: int | None = None) -> None:
@@ -182,38 +197,51 @@ class Editor:
             return
         source = edit.spliced(self._now.source, self._splices)
         before, self._splices = self._now, []
-        is_plain = not (before.has_aliases or before.has_equal_keys)
-        new = remember(Document.derived(source, self._expected, has_unique_keys=is_plain))
         is_read, self._needs_reading = self._needs_reading, False
-        self._now = new
-        if is_read:
-            self._prove(before, new)
-        self._grown, self._placed = 0, []
-
-    def _prove(self, before: Document, new: Document) -> None:
-        """Read the new text and see that it means what was asked.
-
-        Raises: BadPath, and the text is forgotten, when it does not.
-        """
         try:
-            if before.has_aliases or before.has_equal_keys:
-                is_proven = Document(new.source).data == self._expected
+            if before.has_aliases:
+                # a change at an anchor shows at every alias: only the text itself tells what it means now
+                self._now = document(source)
+                self._expected = self._now.data
+                is_proven = all(_same(get(self._expected, steps), value) for steps, value in self._placed)
             else:
-                # one node more for each value that came, and each at its place: nothing else can have moved
-                is_proven = new.tree.size() == before.tree.size() + self._grown and all(
-                    _means(new, steps, value) for steps, value in self._placed
+                self._now = remember(
+                    Document.derived(source, self._expected, has_unique_keys=not before.has_equal_keys)
                 )
+                is_proven = not is_read or self._is_proven(before)
         except NotYaml:
             is_proven = False
         if not is_proven:
-            forget(new)
-            raise BadPath("this change cannot be made without touching other places")
+            self._give_up(before)
+        self._grown = 0
+        self._placed.clear()
+        self._pending.clear()
+
+    def _is_proven(self, before: Document) -> bool:
+        """Read the new text and say whether it means what was asked."""
+        new = self._now
+        if before.has_equal_keys:
+            return bool(Document(new.source).data == self._expected)
+        # one node more for each value that came, and each at its place: nothing else can have moved
+        is_grown = new.tree.size() == before.tree.size() + self._grown
+        return is_grown and all(_means(new, steps, value) for steps, value in self._placed)
+
+    def _give_up(self, before: Document) -> None:
+        if self._now is not before:
+            forget(self._now)
+        self._now, self._expected = before, before.data
+        self._failure = "this change cannot be made without touching other places"
+        if before.has_aliases:
+            self._failure += ": an anchor or alias stands in the way"
+        raise BadPath(self._failure)
 
     def finish(self) -> tuple[bytes, Changes]:
         """Return the new bytes and what changed, by positional path.
 
         Raises: BadPath when the new text does not mean what was asked.
         """
+        if self._failure:
+            raise BadPath(self._failure)
         if self._needs_reading or self._moved:
             self._settle()
         if self._moved:
@@ -288,9 +316,9 @@ def _means(holder: Document, steps: Steps, value: Any) -> bool:
         return False
     kind = holder.type_of(node)
     if kind & MAP:
-        return isinstance(value, dict)
+        return isinstance(value, dict) and all(_means(holder, (*steps, key), item) for key, item in value.items())
     if kind & SEQ:
-        return isinstance(value, list)
+        return isinstance(value, list) and all(_means(holder, (*steps, at), item) for at, item in enumerate(value))
     return bool(_same(holder.scalar(node), value))
 
 

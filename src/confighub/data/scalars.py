@@ -28,9 +28,13 @@ _INTEGER = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|0[0-
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 
 _AMBIGUOUS = re.compile(
-    r"(?:[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF|[tT]rue|TRUE|[fF]alse|FALSE|[nN]ull|NULL|~|)\Z"
-    r"|[-+]?\.?[0-9][0-9_,:.eE+\-xXoObBa-fA-FTZtz ]*\Z|[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z|<<\Z|=\Z"
+    r"(?:[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF|[tT]rue|TRUE|[fF]alse|FALSE|[nN]ull|NULL|~|<<|=|)\Z"
+    r"|[-+]?(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][0-9_]*)\Z"
+    r"|[-+]?(?:[0-9][0-9_]*)?\.?[0-9_]*(?:[eE][-+]?[0-9]+)?\Z|[-+]?\.(?:inf|Inf|INF)\Z|\.(?:nan|NaN|NAN)\Z"
+    r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?\Z|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt \t]|\Z)"
 )
+"""What some YAML reader, 1.1 or 1.2, takes for a boolean, null, a number, a time, or a sign of its own."""
+
 _PLAIN = re.compile(r"[A-Za-z0-9_./\\()$%^+;~-][^\x00-\x1f\x7f:#\[\]{},\u0085\u2028\u2029\ufeff]*\Z")
 """Texts that need no closer look: no colon, comment, bracket or control character, and an ordinary first one."""
 

@@ -92,18 +92,18 @@ def _sorted(value: Any) -> Any:
 
 
 def from_yaml(text: str) -> str:
-    """Return nested YAML as properties, keys sorted.
+    """Return nested YAML as properties, keys sorted; properties are one document, so the first one counts.
 
-    Raises: BadRequest when the YAML is no single map.
+    Raises: BadRequest when that is no map.
     """
     documents = parse(text).documents
     if not documents:
         return ""
+    data = documents[0].document.data
+    if not isinstance(data, dict):
+        raise BadRequest("properties need a map")
     lines: dict[str, str] = {}
-    for placed in documents:
-        if not isinstance(placed.document.data, dict):
-            raise BadRequest("properties need a map")
-        _flatten(placed.document.data, "", lines)
+    _flatten(data, "", lines)
     return "".join(f"{_escaped_key(key)}={_escaped(value)}\n" for key, value in sorted(lines.items()))
 
 

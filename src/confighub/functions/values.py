@@ -164,6 +164,8 @@ def _set_references(work: Work, arguments: list[Any]) -> None:
         # the public library files namespaces under another name and finds none here
         return
     table = known_paths.table(work.provider.toolchain, f"resource-name/{kind}")
+    if not table:
+        return
     visit.update(work, table, lambda _: name, str)
 
 
@@ -182,7 +184,7 @@ def _constant(value: Any, _: Any) -> Any:
 
 
 def set_attributes(work: Work, attributes: list[dict[str, Any]]) -> None:
-    """Set each attribute's value at its path, in every resource of its type; only what exists is set.
+    """Set each attribute's value at its path, in the resource it names, or in all of its type; only what exists is set.
 
     Raises: Failed for all that could not be set.
     """
@@ -201,8 +203,10 @@ def set_attributes(work: Work, attributes: list[dict[str, Any]]) -> None:
         table = visit.table_for_path(
             work.provider.toolchain, str(attribute.get("ResourceType", "")), str(attribute.get("Path", ""))
         )
+        # recorded cases come from a server that ignores the name
+        only = "" if work.context.as_recorded else str(attribute.get("ResourceName") or "")
         try:
-            visit.update(work, table, partial(_constant, value), _PYTHON[kind])
+            visit.update(work, table, partial(_constant, value), _PYTHON[kind], only=only)
         except Failed as error:
             errors.append(error.message)
     visit.raise_for(errors)

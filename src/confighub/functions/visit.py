@@ -19,6 +19,7 @@ from confighub.data.tree import NONE
 from confighub.errors import BadPath, NotAResource
 from confighub.functions import known_paths, recorded
 from confighub.functions.known_paths import ACCESSORS, ANY, CLUSTER_SCOPED, Call, Known, Table
+from confighub.functions.signature import KUBERNETES
 from confighub.functions.work import Failed, Work
 from confighub.records.mutations import ResourceInfo
 
@@ -246,7 +247,7 @@ def _attribute(work: Work, spot: Spot, path: str, kind: str, value: Any) -> dict
         "DataType": kind,
     }
     if known.getter or known.setters or known.is_described:
-        attribute["Info"] = _details(known, spot.place.bindings)
+        attribute["Info"] = _details(known, spot.place.bindings, work.provider.separator)
     attribute["Value"] = value
     comment = _comment(work, spot)
     if comment:
@@ -263,14 +264,14 @@ def _comment(work: Work, spot: Spot) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _details(known: Known, bindings: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+def _details(known: Known, bindings: tuple[tuple[str, Any], ...], separator: str) -> dict[str, Any]:
     details: dict[str, Any] = {}
     if known.getter:
         details["GetterInvocation"] = _invocation(known.getter, bindings)
     if known.setters:
         details["SetterInvocations"] = [_invocation(call, bindings) for call in known.setters]
     if "set-default-names" in (call[0] for call in known.setters):
-        details["GenerationTemplate"] = "{{.NormalizedUnitName}}-{{.NormalizedSpaceName}}"
+        details["GenerationTemplate"] = f"{{{{.NormalizedUnitName}}}}{separator}{{{{.NormalizedSpaceName}}}}"
     return details
 
 
@@ -314,6 +315,13 @@ def _exchanged(text: str, part: str, change: Callable[[Any], Any], path: str) ->
     return f"{text[:start]}{change(old)}{text[end:]}"
 
 
+def _refuse_made_up_lists(data: Any, steps: Steps) -> None:
+    """Raise Failed when a missing part of the path is a position in a list: map keys are added, list items are not."""
+    known = next(length for length in range(len(steps), -1, -1) if paths.get(data, steps[:length]) is not MISSING)
+    if any(str(step).isdigit() for step in steps[known + 1 :]):
+        raise Failed(f"no list item at {paths.join(steps)}")
+
+
 def update(
     work: Work,
     table: Table,
@@ -322,18 +330,23 @@ def update(
     *,
     keys: tuple[str, ...] = (),
     upsert: bool = False,
+    only: str = "",
 ) -> None:
     """Set each place of the table's paths to what ``change`` makes of its value.
 
-    With upsert missing map keys are added. Raises: Failed for all places that could not be set.
+    With upsert missing map keys are added; ``only`` names the one resource to touch. Raises: Failed for all places that could not be set.
     """
 
     def act(spot: Spot) -> None:
+        if only and spot.info.resource_name != only:
+            return
         place = spot.place
         old = place.value if place.exists else None
         if place.exists and type(old) is not wanted:
             kind = _TYPES.get(type(old), "another type")
             raise Failed(f"value at {spot.path} is of type {kind}, expected {_TYPES[wanted]}")
+        if not place.exists and work.provider.toolchain == KUBERNETES:
+            _refuse_made_up_lists(work.data(spot.position), place.steps)
         if spot.part and isinstance(old, str):
             new: Any = _exchanged(old, spot.part, change, spot.path)
         else:
