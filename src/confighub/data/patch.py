@@ -27,12 +27,12 @@ def merge_patch(text: str, patch: dict[str, Any], *, index: int = 0) -> tuple[st
     """
     stream = parse(text)
     targets = [placed.document for placed in stream.documents]
-    chosen = _chosen(targets, patch)
+    target = chosen(targets, patch)
     records, changed = [], {}
     for position, holder in enumerate(targets):
         changes: compare.Changes = {}
         now = holder
-        if position == chosen:
+        if position == target:
             source, changes = patched(holder, patch)
             if source != holder.source:
                 changed[position] = source
@@ -41,7 +41,11 @@ def merge_patch(text: str, patch: dict[str, Any], *, index: int = 0) -> tuple[st
     return stream.replaced(changed) if changed else text, records
 
 
-def _chosen(targets: list[Document], patch: dict[str, Any]) -> int:
+def chosen(targets: list[Document], patch: dict[str, Any]) -> int:
+    """Return the position of the one document that a patch is for.
+
+    Raises: BadRequest when none or several fit.
+    """
     if len(targets) == 1:
         return 0
     metadata = patch.get("metadata")
@@ -63,8 +67,16 @@ def _chosen(targets: list[Document], patch: dict[str, Any]) -> int:
 def patched(holder: Document, patch: dict[str, Any]) -> tuple[bytes, compare.Changes]:
     """Return one document's bytes with the patch applied, and what changed."""
     editor = Editor(holder)
-    _map(editor, (), patch)
+    bring_in(editor, patch)
     return editor.finish()
+
+
+def bring_in(editor: Editor, patch: dict[str, Any]) -> None:
+    """Apply a patch through a document's editor.
+
+    Raises: BadPath when a place cannot be edited.
+    """
+    _map(editor, (), patch)
 
 
 def _map(editor: Editor, steps: Steps, patch: dict[str, Any]) -> None:

@@ -81,9 +81,9 @@ _POD_SPECS = {
     "v1/PodTemplate": "template.spec",
     "batch/v1/CronJob": "spec.jobTemplate.spec.template.spec",
 }
-_RBAC = "rbac.authorization.k8s.io/v1/"
-_ROLES = (f"{_RBAC}ClusterRole", f"{_RBAC}Role")
-_BINDINGS = (f"{_RBAC}ClusterRoleBinding", f"{_RBAC}RoleBinding")
+RBAC = "rbac.authorization.k8s.io/v1/"
+_ROLES = (f"{RBAC}ClusterRole", f"{RBAC}Role")
+_BINDINGS = (f"{RBAC}ClusterRoleBinding", f"{RBAC}RoleBinding")
 _INGRESS = "networking.k8s.io/v1/Ingress"
 _INGRESS_CLASS = "networking.k8s.io/v1/v1/IngressClass"
 _HPA = "autoscaling/v2/HorizontalPodAutoscaler"
@@ -145,8 +145,8 @@ _REFERENCES: dict[str, tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = {
     "apps/v1/ReplicaSet": (((_HPA,), ("spec.scaleTargetRef.name",)),),
     "apps/v1/StatefulSet": (((_HPA,), ("spec.scaleTargetRef.name",)),),
     _INGRESS_CLASS: (((_INGRESS,), ("spec.ingressClassName",)),),
-    f"{_RBAC}Role": (((f"{_RBAC}RoleBinding",), ("roleRef.name",)),),
-    f"{_RBAC}ClusterRole": ((_BINDINGS, ("roleRef.name",)),),
+    f"{RBAC}Role": (((f"{RBAC}RoleBinding",), ("roleRef.name",)),),
+    f"{RBAC}ClusterRole": ((_BINDINGS, ("roleRef.name",)),),
     "scheduling.k8s.io/v1/PriorityClass": ((_RUNNING, ("~.priorityClassName",)),),
     "storage.k8s.io/v1/StorageClass": (
         (("apps/v1/StatefulSet",), ("spec.volumeClaimTemplates.spec.storageClassName",)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from confighub.functions import checks, containers, history, resources, unsupported, values, vet, yq
+from confighub.functions import checks, containers, explain, history, resources, unsupported, values, vet, yq
 from confighub.functions.signature import Function, function
 from confighub.records.functions import FunctionSignature
 
@@ -13,7 +13,7 @@ from confighub.records.functions import FunctionSignature
 def functions() -> dict[str, dict[str, Function]]:
     """Return toolchain → name → function."""
     found: dict[str, dict[str, Function]] = {}
-    for family in (values, containers, resources, history, checks, yq, vet, unsupported):
+    for family in (values, containers, resources, history, checks, yq, vet, explain, unsupported):
         for one in family.FUNCTIONS:
             for toolchain in one.toolchains:
                 found.setdefault(toolchain, {})[one.name] = one

@@ -1,15 +1,18 @@
-"""Our own validating functions: what a careful reviewer would look for before a unit is applied."""
+"""Our own functions: what a careful reviewer would look for before a unit is applied, and patches of the data."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
+from confighub.data import patch
 from confighub.data.path import MISSING, get
-from confighub.functions import known_paths, refusals, visit
+from confighub.functions import references, refusals, visit
 from confighub.functions.checks import result
 from confighub.functions.containers import containers, pod_specs
-from confighub.functions.signature import Function, function
-from confighub.functions.work import Work
+from confighub.functions.signature import Function, function, parameter
+from confighub.functions.work import Failed, Work
 
 
 def _named(work: Work, position: int) -> str:
@@ -66,19 +69,62 @@ def _vet_resources(work: Work, _: list[Any]) -> Any:
     return result(not details, details)
 
 
-_ = known_paths
+def _vet_references(work: Work, _: list[Any]) -> Any:
+    space, own = references.space_of(work), references.own_resources(work)
+    missing, unknown = references.missing_names(work, space)
+    missing += references.missing_ports(own, space)
+    missing += references.missing_hosts(own, space)
+    return result(not missing, missing + unknown)
+
+
+def _vet_network_policy(work: Work, _: list[Any]) -> Any:
+    own = {one.info.resource_name for one in references.own_resources(work)}
+    details = [
+        f"{workload.info.resource_type} {workload.info.resource_name}: no NetworkPolicy selects its pods"
+        for workload, policies in references.selected_by_policies(references.space_of(work))
+        if not policies and workload.info.resource_name in own
+    ]
+    return result(not details, details)
+
+
+def _set_config(work: Work, arguments: list[Any]) -> None:
+    try:
+        wanted = msgspec.json.decode(arguments[0])
+    except msgspec.DecodeError as error:
+        raise Failed(f"patch is not JSON: {error}") from None
+    if not isinstance(wanted, dict):
+        raise Failed("patch is not a JSON object")
+    kind = arguments[1] if len(arguments) > 1 else ""
+    chosen = [at for at in range(len(work.documents)) if kind in ("", "*", work.identity(at).resource_type)]
+    if not kind:
+        chosen = [patch.chosen(work.documents, wanted)]
+    for position in chosen:
+        patch.bring_in(work.editor(position), wanted)
+
 
 FUNCTIONS: list[Function] = [
+    *(
+        function(
+            name,
+            description,
+            run,
+            output=("passed", "ValidationResult", "Whether nothing was found"),
+        )
+        for name, description, run in (
+            ("vet-no-secrets", "Check that no literal secret stands in the text", _vet_no_secrets),
+            ("vet-no-latest-tag", "Check that every image has a fixed tag or digest", _vet_no_latest_tag),
+            ("vet-probes", "Check that long-running containers have liveness and readiness probes", _vet_probes),
+            ("vet-resources", "Check that containers request resources and limit their memory", _vet_resources),
+            ("vet-references", "Check that what the unit names exists in its space", _vet_references),
+            ("vet-network-policy", "Check that a NetworkPolicy selects every workload", _vet_network_policy),
+        )
+    ),
     function(
-        name,
-        description,
-        run,
-        output=("passed", "ValidationResult", "Whether nothing was found"),
-    )
-    for name, description, run in (
-        ("vet-no-secrets", "Check that no literal secret stands in the text", _vet_no_secrets),
-        ("vet-no-latest-tag", "Check that every image has a fixed tag or digest", _vet_no_latest_tag),
-        ("vet-probes", "Check that long-running containers have liveness and readiness probes", _vet_probes),
-        ("vet-resources", "Check that containers request resources and limit their memory", _vet_resources),
-    )
+        "set-config",
+        "Bring a JSON patch into the resources, lists merged by their keys, null deletes",
+        _set_config,
+        parameter("patch", "JSON merge patch of the data", kind="JSON", example='{"spec":{"replicas":3}}'),
+        parameter("resource-type", "Type of the resources to patch; without it, one fits", required=False),
+        mutates=True,
+    ),
 ]
