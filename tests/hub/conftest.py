@@ -54,7 +54,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path) -> HubSettings:
     """Where the test's hub keeps its things."""
     if request.param == "postgresql":
         server: PostgreSQL = request.getfixturevalue("postgresql")
-        return HubSettings(data_dir=tmp_path / "data", database_url=server.fresh())
+        return HubSettings(data_dir=tmp_path / "data", database_url=server.emptied())
     (tmp_path / "data").mkdir()
     shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "data" / "hub.sqlite")
     return HubSettings(data_dir=tmp_path / "data")

@@ -12,10 +12,13 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
+from confighub.hub.store.columns import metadata
 from confighub.hub.store.database import Database
-from confighub.hub.store.migrate import bring_up_to_date
+from confighub.hub.store.history import APPEND_ONLY
+from confighub.hub.store.migrate import SCHEMA, bring_up_to_date
 
 TEMPLATE = "hub_template"
+SHARED = "hub_shared"
 
 
 def migrated_file(folder: Path) -> Path:
@@ -41,7 +44,7 @@ def find_postgresql() -> Path | None:
 
 
 class PostgreSQL:
-    """A server of its own, on a socket in a temporary folder; it gives a fresh database for each test."""
+    """A server of its own, on a socket in a temporary folder; it gives an empty database for each test."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self.programs = programs
@@ -59,7 +62,7 @@ class PostgreSQL:
                 shutil.chown(name, "nobody")
             data = str(server.folder / "data")
             server._run("initdb", "-D", data, "-U", "hub", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
-            options = f"-c listen_addresses='' -c unix_socket_directories={name} -c fsync=off -c max_connections=200"
+            options = f"-c listen_addresses='' -c unix_socket_directories={name} -c fsync=off -c full_page_writes=off"
             server._run("pg_ctl", "-D", data, "-o", options, "-l", str(server.folder / "log"), "-w", "start")
             try:
                 server._make_template()
@@ -67,12 +70,37 @@ class PostgreSQL:
             finally:
                 server._run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
 
-    def fresh(self) -> str:
-        """Return the URL of a new database with the present schema."""
+    @contextmanager
+    def fresh(self) -> Iterator[str]:
+        """Give the URL of a new database with the present schema; it is gone afterwards."""
         self._count += 1
         name = f"hub_{self._count}"
         self._execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-        return self._url(name)
+        yield self._url(name)
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def emptied(self) -> str:
+        """Return the URL of the one database that tests share in turn, with the present schema and nothing in it."""
+        with psycopg.connect(f"host={self.folder} user=hub dbname=postgres", autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [SHARED])
+            exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [SHARED]).fetchone()
+        if not exists or not self._was_emptied():
+            self._execute(f"DROP DATABASE IF EXISTS {SHARED}")
+            self._execute(f"CREATE DATABASE {SHARED} TEMPLATE {TEMPLATE}")
+        return self._url(SHARED)
+
+    def _was_emptied(self) -> bool:
+        """Empty the shared database; False when a test changed its schema, so that it must be made again."""
+        tables = ", ".join(table.name for table in metadata.sorted_tables)
+        with psycopg.connect(f"host={self.folder} user=hub dbname={SHARED}", autocommit=True) as connection:
+            guards = connection.execute("SELECT count(*) FROM pg_trigger WHERE tgname LIKE '%_only_appended'")
+            version = connection.execute("SELECT version_num FROM alembic_version")
+            if guards.fetchone() != (len(APPEND_ONLY),) or version.fetchone() != (SCHEMA,):
+                return False
+            # Guards refuse to empty what is only appended to; a replica has none.
+            connection.execute("SET session_replication_role = replica")
+            connection.execute(f"TRUNCATE {tables} RESTART IDENTITY".encode())
+        return True
 
     def _make_template(self) -> None:
         self._execute(f"CREATE DATABASE {TEMPLATE}")

@@ -167,27 +167,28 @@ def test_a_copied_file_is_a_whole_store(sqlite_template: Path, tmp_path: Path) -
 
 
 def test_a_wake_up_reaches_another_process_on_the_same_postgresql(postgresql: PostgreSQL, tmp_path: Path) -> None:
-    url = postgresql.fresh()
-    here = Hub(HubSettings(data_dir=tmp_path / "here", database_url=url))
-    there = Hub(HubSettings(data_dir=tmp_path / "there", database_url=url))
-    woken = threading.Event()
-    there.wakeups.subscribe("worker", woken.set)
+    with postgresql.fresh() as url:
+        here = Hub(HubSettings(data_dir=tmp_path / "here", database_url=url))
+        there = Hub(HubSettings(data_dir=tmp_path / "there", database_url=url))
+        woken = threading.Event()
+        there.wakeups.subscribe("worker", woken.set)
 
-    with here.write() as tx:
-        here.wake(tx, "worker")
+        with here.write() as tx:
+            here.wake(tx, "worker")
 
-    assert woken.wait(timeout=10)
-    here.close()
-    there.close()
+        assert woken.wait(timeout=10)
+        here.close()
+        there.close()
 
 
 def test_everybody_is_woken_when_a_lost_connection_is_back(postgresql: PostgreSQL, tmp_path: Path) -> None:
-    hub = Hub(HubSettings(data_dir=tmp_path, database_url=postgresql.fresh()))
-    woken = threading.Event()
-    hub.wakeups.subscribe("worker", woken.set)
+    with postgresql.fresh() as url:
+        hub = Hub(HubSettings(data_dir=tmp_path, database_url=url))
+        woken = threading.Event()
+        hub.wakeups.subscribe("worker", woken.set)
 
-    with hub.write() as tx:
-        tx.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"))
+        with hub.write() as tx:
+            tx.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"))
 
-    assert woken.wait(timeout=20)
-    hub.close()
+        assert woken.wait(timeout=20)
+        hub.close()
