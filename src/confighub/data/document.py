@@ -21,7 +21,7 @@ import re2
 import ryml
 import yaml
 
-from confighub.data import meaning, scalars
+from confighub.data import brackets, meaning, scalars
 from confighub.data.cache import Cache
 from confighub.data.lazy import lazy
 from confighub.data.tree import (
@@ -78,11 +78,15 @@ class Document:
             known = self.__dict__.get("tree")
             if known is not None:
                 return known
-            buffer = bytearray(self.source)
+            buffer = brackets.readable(self.source)
             try:
                 tree = ryml.parse_in_place(buffer)
             except ryml.ExceptionBasic as error:
-                raise _not_yaml(self.source, error) from None
+                flat = brackets.flattened(self.source)
+                if flat is None:
+                    raise _not_yaml(self.source, error) from None
+                buffer = flat
+                tree = _read_again(buffer, self.source)
             # the tree points into this very buffer
             self._buffer, self._base = buffer, address_of(buffer)
             self.__dict__["tree"] = tree
@@ -296,6 +300,13 @@ def _cut(source: bytes) -> list[Placed]:
             if found.data is not None:
                 placed.append(Placed(found, begin, end))
     return placed
+
+
+def _read_again(buffer: bytearray, source: bytes) -> Any:
+    try:
+        return ryml.parse_in_place(buffer)
+    except ryml.ExceptionBasic as error:
+        raise _not_yaml(source, error) from None
 
 
 def _not_yaml(source: bytes, error: Exception) -> NotYaml:

@@ -107,7 +107,7 @@ def set_at(document: Document, node: int, depth: int, steps: Steps, value: Any) 
     rest = steps[depth:]
     for step in reversed(rest[1:]):
         # a position in a list that is not there: lists are never made up
-        if isinstance(step, int):
+        if isinstance(step, int) or step.isdigit():
             raise BadPath(f"no list item at {join(steps)}")
         value = {step: value}
     first = rest[0]
@@ -130,6 +130,9 @@ def replace(document: Document, node: int, value: Any) -> list[Splice]:
 
 def _set_scalar(document: Document, node: int, kind: int, value: scalars.Scalar) -> Splice:
     start, end = spans.scalar_span(document, node)
+    if isinstance(value, str) and value.endswith("\n\n") and start < end:
+        # empty lines that follow would become part of a text that keeps its line ends
+        end = spans.behind_empty_lines(document.source, end)
     if kind & BLOCK_SCALAR and isinstance(value, str):
         return Splice(start, end, _block_scalar(document, node, kind, value, is_last=end == len(document.source)))
     style = "double" if kind & DOUBLE else "single" if kind & SINGLE else "plain"
@@ -251,6 +254,11 @@ def _add_to_flow(document: Document, node: int, last: int, text: str) -> Splice:
     line = spans.line_start(source, start)
     if not source[line:start].strip() and line > opening:
         separator = b"," + document.newline + source[line:start]
+        stop = spans.line_end(source, end)
+        beside = source[end:stop]
+        if beside.lstrip().startswith(b"#"):
+            # the comma goes before the comment, which stays with its value
+            return Splice(end, stop, b"," + beside + separator[1:] + text.encode())
     elif render.layout(document).is_compact:
         separator = b","
     return Splice(end, end, separator + text.encode())
@@ -312,7 +320,9 @@ def add_item(document: Document, node: int, value: Any, *, after: int | None = N
     lines = _indented(render.list_item(value, form), indent)
     end = spans.line_end(source, spans.value_end(document, last))
     if next_sibling(tree, last) == NONE:
-        end = _end_of_block(document, last, indent + 1)
+        # beside a list whose dashes stand in the column of its key, a comment may be about the next key
+        is_indented = node != document.root and indent > spans.column(source, spans.entry_start(document, node))
+        end = _end_of_block(document, last, indent if is_indented else indent + 1)
     return [_insert_below(document, end, lines)]
 
 

@@ -41,6 +41,7 @@ _BLANK = re.compile(rb"(?:[ \t\r\n]+|(?:(?<=[ \t\r\n])|(?<![\s\S]))#[^\n]*)*")
 _PROPERTY = re.compile(rb"(?:[&!][^ \t\r\n,\[\]{}]*)[ \t]*")
 _ALIAS = re.compile(rb"\*[^ \t\r\n,\[\]{}]+")
 _SPACES = re.compile(rb"[ \t]*")
+_EMPTY_LINES = re.compile(rb"(?:\r?\n[ \t]*(?=\r?\n|\Z))*")
 _CONTENT_INDENT = re.compile(rb"(?:[ \t]*\r?\n)*( *)[^ \r\n]")
 
 
@@ -313,6 +314,12 @@ def _block_scalar_end(document: Document, node: int, start: int) -> int:
     if found is None or end <= line_end + 1:
         return line_end - (source[line_end - 1] == 0x0D)
     return len(source[:end].rstrip(b"\r\n")) if source[end - 1 : end] == b"\n" else end
+
+
+def behind_empty_lines(source: bytes, at: int) -> int:
+    """Return the end of the last empty line that follows directly on the line that ends at ``at``, else ``at``."""
+    match = _EMPTY_LINES.match(source, at)
+    return match.end() if match else at
 
 
 def _explicit_indent(document: Document, node: int, header: bytes) -> int | None:

@@ -1,0 +1,62 @@
+"""Brackets over several lines, made readable for the C parser.
+
+It takes a comment behind a plain value in brackets for a part of the value, and refuses a closing bracket in the column
+of its key, which other readers accept. A copy in which comments and line ends between brackets are spaces means the
+same, byte for byte at the same places.
+"""
+
+from __future__ import annotations
+
+import re2
+import yaml
+
+# A comment, then a bracket that closes or a comma: outside of brackets, only a script in a text looks like that.
+_COMMENT_BEFORE_END = re2.compile(r"[ \t]#[^\n]*\n(?:\s|#[^\n]*\n)*[\]},]")
+
+
+def readable(source: bytes) -> bytearray:
+    """Return a copy of a document that the C parser reads as other readers do."""
+    if b" #" in source and _COMMENT_BEFORE_END.search(source):
+        return flattened(source) or bytearray(source)
+    return bytearray(source)
+
+
+def flattened(source: bytes) -> bytearray | None:
+    """Return a copy without comments and line ends between brackets; None when there are none, or it is no YAML."""
+    try:
+        gaps = _gaps(source.decode())
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return None
+    if not gaps:
+        return None
+    flat = bytearray(source)
+    for start, end in gaps:
+        flat[start:end] = b" " * (end - start)
+    return flat
+
+
+def _gaps(text: str) -> list[tuple[int, int]]:
+    """Return what stands between the tokens inside brackets and is more than spaces, as byte offsets."""
+    found: list[tuple[int, int]] = []
+    depth = end = 0
+    for token in yaml.scan(text, Loader=yaml.CSafeLoader):
+        start = token.start_mark.index
+        if depth and start > end and "\n" in text[end:start]:
+            found.append((end, start))
+        if isinstance(token, yaml.FlowMappingStartToken | yaml.FlowSequenceStartToken):
+            depth += 1
+        elif isinstance(token, yaml.FlowMappingEndToken | yaml.FlowSequenceEndToken):
+            depth -= 1
+        end = max(end, token.end_mark.index)
+    return found if text.isascii() else _in_bytes(text, found)
+
+
+def _in_bytes(text: str, gaps: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return character offsets as byte offsets."""
+    found: list[tuple[int, int]] = []
+    at = passed = 0
+    for start, end in gaps:
+        first = passed + len(text[at:start].encode())
+        at, passed = end, first + len(text[start:end].encode())
+        found.append((first, passed))
+    return found
