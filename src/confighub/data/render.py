@@ -121,7 +121,7 @@ def block(value: Any, form: Layout) -> list[str]:
 def entry(key: str, value: Any, form: Layout) -> list[str]:
     """Return ``key: value`` as lines without indentation."""
     lines = block(value, form)
-    name = scalars.written(key)
+    name = scalars.written(key, is_new=False)
     if goes_below(value, lines):
         is_list = lines_are_list(value, lines)
         indent = " " * (form.dash if is_list else form.step)

@@ -315,11 +315,12 @@ def _exchanged(text: str, part: str, change: Callable[[Any], Any], path: str) ->
     return f"{text[:start]}{change(old)}{text[end:]}"
 
 
-def _refuse_made_up_lists(data: Any, steps: Steps) -> None:
-    """Raise Failed when a missing part of the path is a position in a list: map keys are added, list items are not."""
+def _nested(data: Any, steps: Steps, value: Any) -> tuple[Steps, Any]:
+    """Return the first missing step of a path, and the value with the steps below it around it."""
     known = next(length for length in range(len(steps), -1, -1) if paths.get(data, steps[:length]) is not MISSING)
-    if any(str(step).isdigit() for step in steps[known + 1 :]):
-        raise Failed(f"no list item at {paths.join(steps)}")
+    for step in reversed(steps[known + 1 :]):
+        value = {str(step): value}
+    return steps[: known + 1], value
 
 
 def update(
@@ -334,7 +335,8 @@ def update(
 ) -> None:
     """Set each place of the table's paths to what ``change`` makes of its value.
 
-    With upsert missing map keys are added; ``only`` names the one resource to touch. Raises: Failed for all places that could not be set.
+    With upsert missing map keys are added; ``only`` names the one resource to touch.
+    Raises: Failed for all places that could not be set.
     """
 
     def act(spot: Spot) -> None:
@@ -345,12 +347,14 @@ def update(
         if place.exists and type(old) is not wanted:
             kind = _TYPES.get(type(old), "another type")
             raise Failed(f"value at {spot.path} is of type {kind}, expected {_TYPES[wanted]}")
-        if not place.exists and work.provider.toolchain == KUBERNETES:
-            _refuse_made_up_lists(work.data(spot.position), place.steps)
         if spot.part and isinstance(old, str):
             new: Any = _exchanged(old, spot.part, change, spot.path)
         else:
             new = change(old)
-        work.editor(spot.position).set(place.steps, new)
+        steps = place.steps
+        if not place.exists and work.provider.toolchain != KUBERNETES:
+            # there are no lists in properties: a number is a key like others
+            steps, new = _nested(work.data(spot.position), steps, new)
+        work.editor(spot.position).set(steps, new)
 
     raise_for(visit(work, table, act, keys=keys, upsert=upsert))
