@@ -66,7 +66,7 @@ def update_entity(
 ) -> Any:
     """Return the record with everything that callers set replaced by the body's; ``Version`` 0 is not checked."""
     with hub.write() as tx:
-        before = load(tx, caller, kind, entity_id, *scope(kind, space_id))
+        before = load(tx, caller, kind, entity_id, *scope(kind, space_id), for_change=True)
         return change_in(tx, hub, caller, kind, before, body, version=body.version)
 
 
@@ -81,7 +81,7 @@ def patch_entity(
 ) -> Any:
     """Return the record with the merge patch applied; a null patch changes nothing."""
     with hub.write() as tx:
-        before = load(tx, caller, kind, entity_id, *scope(kind, space_id))
+        before = load(tx, caller, kind, entity_id, *scope(kind, space_id), for_change=True)
         return patch_in(tx, hub, caller, kind, before, patch or {})
 
 
@@ -90,7 +90,7 @@ def delete_entity(
 ) -> DeleteResponse:
     """Delete the entity; its slug is free again, its history stays."""
     with hub.write() as tx:
-        before = load(tx, caller, kind, entity_id, *scope(kind, space_id))
+        before = load(tx, caller, kind, entity_id, *scope(kind, space_id), for_change=True)
         return delete_in(tx, hub, caller, kind, before)
 
 
@@ -99,13 +99,15 @@ def scope(kind: Kind, space_id: str | None) -> list[ColumnElement[bool]]:
     return [] if space_id is None or not kind.is_in_space else [kind.table.c.space_id == own_id(space_id)]
 
 
-def load(tx: Connection, caller: Caller, kind: Kind, entity_id: str, *more: ColumnElement[bool]) -> Any:
-    """Return the plain record.
+def load(
+    tx: Connection, caller: Caller, kind: Kind, entity_id: str, *more: ColumnElement[bool], for_change: bool = False
+) -> Any:
+    """Return the plain record; ``for_change`` lets no other process change it until this transaction ends.
 
     Raises: NotFound, when there is none that the caller sees.
     """
     query = select(*columns(kind)).where(kind.id_column == own_id(entity_id), visible(kind, caller), *more)
-    row = tx.execute(query).first()
+    row = tx.execute(query.with_for_update() if for_change else query).first()
     if row is None:
         raise NotFound(f"no such {kind.name.lower()}: {entity_id}")
     return record(kind, row)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
-from confighub.errors import BadRequest, ConfigHubError, NotFound
+from confighub.errors import BadRequest, ConfigHubError, Conflict, NotFound
 from confighub.hub.caller import Caller
 from confighub.hub.domain.describing import described
 from confighub.hub.domain.mutations import Origin, Step, by_call
@@ -23,11 +23,12 @@ from confighub.hub.kinds import BRIDGE_WORKER, TARGET, UNIT
 from confighub.hub.store.entities import units
 from confighub.hub.store.history import revisions
 from confighub.hub.store.rows import own_id
-from confighub.hub.usecases import entities, gates, heads, rules
+from confighub.hub.usecases import entities, gates, heads, remote_functions, rules
 from confighub.hub.usecases.access import require_space
 from confighub.hub.usecases.elements import each, failure, first
 from confighub.hub.usecases.fillings import chunks, fill_data, revision_text
 from confighub.hub.usecases.listing import Listing, choose_units
+from confighub.hub.usecases.remote_functions import Errand
 from confighub.hub.usecases.unit_changes import Proposal, settle
 from confighub.records.answers import ResponseError
 from confighub.records.functions import (
@@ -82,12 +83,14 @@ def invoke_functions(
 ) -> list[FunctionInvocationsResponse]:
     """Run the calls, in order, on each unit that the selection chooses.
 
-    ``revision_id`` runs them on an older revision, which changes nothing. An element with
+    ``revision_id`` runs them on an older revision, which changes nothing. A request that names a worker,
+    or wants that of each unit's target, has all calls run there. An element with
     ``success`` false says why in its error; the others are done all the same.
     Raises: BadRequest, for a function that is not there.
     """
     if not request.function_invocations:
         raise BadRequest("no function is named")
+    is_remote = request.use_function_worker or own_id(request.bridge_worker_id) is not None
     with hub.read() as tx:
         scope = entities.scope(UNIT, space_id)
         if space_id is not None:
@@ -95,11 +98,20 @@ def invoke_functions(
         if unit_id is not None:
             scope.append(units.c.unit_id == own_id(unit_id))
         chosen = choose_units(tx, hub, caller, selection, *scope)
-        for toolchain in {unit.toolchain_type for unit in chosen}:
-            for call in request.function_invocations:
-                rules.check_function(toolchain, call.function_name)
         fill_data(tx, chosen)
-        found = [_run(tx, caller, unit, request, revision_id) for unit in chosen]
+        if is_remote:
+            errands = [_errand(tx, caller, unit, request, revision_id) for unit in chosen]
+        else:
+            for toolchain in {unit.toolchain_type for unit in chosen}:
+                for call in request.function_invocations:
+                    rules.check_function(toolchain, call.function_name)
+            found = [_run(tx, caller, unit, request, revision_id) for unit in chosen]
+    # Workers take their time, so nobody waits for them inside a transaction.
+    results = [_sent(hub, caller, errand) for errand in errands] if is_remote else []
+    with hub.read() as tx:
+        if is_remote:
+            pairs = zip(chosen, results, strict=True)
+            found = [_run(tx, caller, unit, request, revision_id, result) for unit, result in pairs]
         answers = [answer for _, answer, _ in found]
         _name_revisions(tx, answers)
     if is_dry_run or revision_id or all(proposal is None for _, _, proposal in found):
@@ -112,16 +124,45 @@ def invoke_functions(
         return answers
 
 
-def _run(
+def _errand(
     tx: Connection, caller: Caller, unit: Unit, request: FunctionInvocationsRequest, revision_id: str | None
-) -> Found:
-    """Return the unit's answer, and the proposal when its text changes."""
-    from confighub.functions.invoke import invoke
-
+) -> Errand | ConfigHubError:
+    """Return what to send to which worker, or why nothing can be sent."""
     try:
         space = require_space(tx, caller, unit.space_id)
         text = _revision(tx, unit, revision_id) if revision_id else unit.data.decode()
-        result = invoke(
+        return remote_functions.errand(tx, caller, unit, request, gates.context_of(tx, unit, space, text), text)
+    except ConfigHubError as error:
+        return error
+
+
+def _sent(hub: Hub, caller: Caller, errand: Errand | ConfigHubError) -> Invoked | ConfigHubError:
+    """Return what the worker made of the errand, or why it did not."""
+    if isinstance(errand, ConfigHubError):
+        return errand
+    try:
+        return remote_functions.run(hub, caller, errand)
+    except ConfigHubError as error:
+        return error
+
+
+def _run(
+    tx: Connection,
+    caller: Caller,
+    unit: Unit,
+    request: FunctionInvocationsRequest,
+    revision_id: str | None,
+    made: Invoked | ConfigHubError | None = None,
+) -> Found:
+    """Return the unit's answer, and the proposal when its text changes; the calls are run here unless a worker did."""
+    from confighub.functions.invoke import invoke
+
+    try:
+        if isinstance(made, ConfigHubError):
+            raise made
+        space = require_space(tx, caller, unit.space_id)
+        text = _revision(tx, unit, revision_id) if revision_id else unit.data.decode()
+        result = made or invoke(
             text,
             request.function_invocations,
             context=gates.context_of(tx, unit, space, text),
@@ -162,6 +203,8 @@ def _settle(
 
     def again(now: Unit) -> Proposal | None:
         nonlocal answer
+        if request.use_function_worker or own_id(request.bridge_worker_id):
+            raise Conflict(f"unit {now.slug} has changed while its functions ran", hint="repeat the call")
         fill_data(tx, [now])
         _, answer, renewed = _run(tx, caller, now, request, None)
         return renewed

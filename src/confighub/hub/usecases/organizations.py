@@ -8,6 +8,8 @@ create_organization / update_organization(hub, caller, [organization_id,] body) 
 delete_organization(hub, caller, organization_id) -> DeleteResponse
 list_members(hub, caller, organization_id, listing=ALL) -> list[OrganizationMember]
 get_member / create_member / delete_member(hub, caller, organization_id, …)
+set_role(hub, caller, username, role) -> None                      a user's role in the caller's organization
+grant_role / revoke_role(hub, caller, space_id, username, role) -> None      for members without a role, one space
 
 Who they are and how they prove it is in ``people``.
 """
@@ -21,15 +23,15 @@ import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
 
 from confighub.errors import BadRequest, NotFound
-from confighub.hub.caller import Caller
+from confighub.hub.caller import ROLES, Caller
 from confighub.hub.domain.slugs import check_slug, slugify
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import ORGANIZATION, SPACE, USER
 from confighub.hub.store.entities import spaces
-from confighub.hub.store.people import organization_members, organizations, users
-from confighub.hub.store.rows import columns, own_id, record
+from confighub.hub.store.people import organization_members, organizations, space_roles, users
+from confighub.hub.store.rows import columns, insert_if_absent, own_id, record
 from confighub.hub.usecases import audit, people
-from confighub.hub.usecases.access import organizations_of
+from confighub.hub.usecases.access import organizations_of, require_space
 from confighub.hub.usecases.entities import check_version, create_in
 from confighub.hub.usecases.listing import ALL, Listing, find, find_one
 from confighub.query import evaluate, parser
@@ -202,6 +204,49 @@ def delete_member(hub: Hub, caller: Caller, organization_id: str, user_id: str) 
         )
         audit.note(tx, hub, caller, "remove-member", USER, user)
         return DeleteResponse(message=f"{user.username} is no longer a member of {organization.slug}")
+
+
+def set_role(hub: Hub, caller: Caller, username: str, role: str) -> None:
+    """Give a member another role in the caller's organization; ``member`` sees only spaces that are granted."""
+    caller.require("administer")
+    _check_role(role)
+    with hub.write() as tx:
+        user = people.find_user(tx, username)
+        c = organization_members.c
+        own = c.organization_id == caller.organization_id, c.user_id == user.user_id
+        if not tx.execute(update(organization_members).where(*own).values(role=role)).rowcount:
+            raise NotFound(f"no such member: {username}")
+        audit.note(tx, hub, caller, "set-role", USER, user, role=role)
+
+
+def grant_role(hub: Hub, caller: Caller, space_id: str, username: str, role: str) -> None:
+    """Give a user a role in one space; twice is the same as once."""
+    caller.require("administer")
+    _check_role(role)
+    with hub.write() as tx:
+        space, user = require_space(tx, caller, space_id), people.find_user(tx, username)
+        insert_if_absent(tx, space_roles, space_id=space.space_id, user_id=user.user_id, role=role)
+        audit.note(tx, hub, caller, "grant", SPACE, space, user=username, role=role)
+
+
+def revoke_role(hub: Hub, caller: Caller, space_id: str, username: str, role: str) -> None:
+    """Take a user's role in one space away.
+
+    Raises: NotFound, when they did not have it.
+    """
+    caller.require("administer")
+    with hub.write() as tx:
+        space, user = require_space(tx, caller, space_id), people.find_user(tx, username)
+        c = space_roles.c
+        own = c.space_id == space.space_id, c.user_id == user.user_id, c.role == role
+        if not tx.execute(delete(space_roles).where(*own)).rowcount:
+            raise NotFound(f"{username} has no such role in space {space.slug}: {role}")
+        audit.note(tx, hub, caller, "revoke", SPACE, space, user=username, role=role)
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise BadRequest(f"no such role: {role}", hint=f"one of {', '.join(sorted(ROLES))}")
 
 
 def _organization(tx: Connection, caller: Caller, organization_id: str) -> Organization:

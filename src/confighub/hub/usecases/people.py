@@ -122,7 +122,7 @@ def set_password(hub: Hub, username: str, password: str) -> None:
     hashed = hash_password(password)
     organization = found(hub)
     with hub.write() as tx:
-        user = _user(tx, username)
+        user = find_user(tx, username)
         tx.execute(update(users).where(users.c.user_id == user.user_id).values(password_hash=hashed))
         audit.note(tx, hub, system(organization), "set-password", USER, user)
 
@@ -131,7 +131,7 @@ def create_token(hub: Hub, username: str, *, name: str = "", lifetime: timedelta
     """Return a new bearer token of the user; only its hash is kept."""
     organization = found(hub)
     with hub.write() as tx:
-        user = _user(tx, username)
+        user = find_user(tx, username)
         token = _insert_token(
             tx, hub, organization.organization_id or "", name=name, lifetime=lifetime, user_id=user.user_id
         )
@@ -265,7 +265,11 @@ def _organization(row: Any) -> Organization:
     return one
 
 
-def _user(tx: Connection, username: str) -> User:
+def find_user(tx: Connection, username: str) -> User:
+    """Return the user of that name.
+
+    Raises: NotFound, when there is none.
+    """
     own = users.c.username == username, users.c.deleted_at.is_(None)
     row = tx.execute(select(*columns(USER)).where(*own)).first()
     if row is None:

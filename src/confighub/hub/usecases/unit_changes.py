@@ -126,7 +126,7 @@ def settle(
     tx: Connection, hub: Hub, caller: Caller, proposal: Proposal, again: Callable[[Unit], Proposal | None]
 ) -> Changed:
     """Write the proposal if the unit is still the one it was made for, else what ``again`` makes of it now."""
-    now = entities.load(tx, caller, UNIT, proposal.before.unit_id or "")
+    now = entities.load(tx, caller, UNIT, proposal.before.unit_id or "", for_change=True)
     if now.version == proposal.before.version:
         return carry_out(tx, hub, caller, proposal)
     renewed = again(now)

@@ -108,7 +108,7 @@ def delete_unit(hub: Hub, caller: Caller, unit_id: str, *, space_id: str | None 
 def approve_unit(hub: Hub, caller: Caller, unit_id: str, *, space_id: str | None = None, revision: str = "") -> str:
     """Approve a revision, the head when none is named; return a sentence. Twice is the same as once."""
     with hub.write() as tx:
-        unit = entities.load(tx, caller, UNIT, unit_id, *entities.scope(UNIT, space_id))
+        unit = entities.load(tx, caller, UNIT, unit_id, *entities.scope(UNIT, space_id), for_change=True)
         return approve_in(tx, hub, caller, unit, revision)
 
 
