@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from confighub.errors import BadRequest
-from confighub.records.base import NIL_ID
+from confighub.records.base import NIL_ID, without_nulls
 
 _ZERO_TIME = "0001-01-01T00:00:00Z"
 
@@ -27,7 +27,7 @@ def record(body: bytes, shape: type[Any]) -> Any:
 
     Raises: BadRequest, naming the place, for broken JSON, a wrong type or a text that is no id.
     """
-    found = {key: value for key, value in _object(body).items() if not _is_absent(value)}
+    found = {key: without_nulls(value) for key, value in _object(body).items() if not _is_absent(value)}
     _check_ids(found)
     try:
         return msgspec.convert(found, shape)

@@ -62,4 +62,13 @@ def to_builtins(record: Any) -> Any:
     return msgspec.to_builtins(record)
 
 
+def without_nulls(value: Any) -> Any:
+    """Return decoded JSON without the keys whose value is null: that is how Go programs write empty lists and maps."""
+    if isinstance(value, dict):
+        return {key: without_nulls(one) for key, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [without_nulls(one) for one in value]
+    return value
+
+
 _ENCODER = msgspec.json.Encoder()
