@@ -7,20 +7,123 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
 
+from confighub.data import compare
 from confighub.errors import BadRequest, RetryLater
 from confighub.hub.caller import Caller
 from confighub.hub.domain import lifecycle
 from confighub.hub.hub import Hub
+from confighub.hub.kinds import BRIDGE_WORKER, TARGET
 from confighub.hub.store.rows import own_id
 from confighub.hub.store.work_queue import queued_operations
-from confighub.records.base import to_wire
-from confighub.records.functions import WorkerInvocationRequest, WorkerInvocationResponse
-from confighub.records.work import FINAL, ActionResult
+from confighub.hub.usecases import entities
+from confighub.records.base import to_wire, without_nulls
+from confighub.records.functions import (
+    FunctionInvocationsRequest,
+    WorkerInvocationRequest,
+    WorkerInvocationResponse,
+)
+from confighub.records.units import Unit
+from confighub.records.work import FINAL, ActionResult, BridgeWorker
+
+if TYPE_CHECKING:
+    from confighub.functions.invoke import Context, Invoked
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Calls on one unit, and the worker that is to run them."""
+
+    worker_id: str
+    request: WorkerInvocationRequest
+
+
+def errand(
+    tx: Connection, caller: Caller, unit: Unit, request: FunctionInvocationsRequest, context: Context, text: str
+) -> Errand:
+    """Return the calls for the worker that the request names, else for the one of the unit's target.
+
+    Raises: NotFound; BadRequest when there is no worker or it does not offer a function; RetryLater when it is away.
+    """
+    worker = _worker_for(tx, caller, unit, request)
+    info = worker.provided_info and worker.provided_info.function_worker_info
+    offered = ((info and info.supported_functions) or {}).get(unit.toolchain_type, {})
+    for call in request.function_invocations:
+        if call.function_name not in offered:
+            raise BadRequest(
+                f"worker {worker.slug} offers no function for {unit.toolchain_type}: {call.function_name}",
+                hint=f"see what it offers: cub worker list-function {worker.slug}",
+            )
+    if worker.condition != "Ready":
+        raise RetryLater(f"worker {worker.slug} is {worker.condition or 'Disconnected'}", hint="start it")
+    body = WorkerInvocationRequest(
+        function_invocations=request.function_invocations,
+        cast_string_args_to_scalars=request.cast_string_args_to_scalars,
+        num_filters=request.num_filters,
+        stop_on_error=request.stop_on_error,
+        combine_validation_results=request.combine_results,
+        toolchain_type=unit.toolchain_type,
+        config_data=text.encode(),
+        live_state=unit.live_state,
+        unit_slug=unit.slug,
+        unit_display_name=unit.display_name,
+        unit_labels=unit.labels,
+        unit_annotations=unit.annotations,
+        unit_id=unit.unit_id,
+        space_id=unit.space_id,
+        space_slug=context.space_slug,
+        organization_id=unit.organization_id,
+        revision_num=unit.head_revision_num,
+        approved_by=list(context.approved_by),
+    )
+    return Errand(worker.bridge_worker_id or "", body)
+
+
+def run(hub: Hub, caller: Caller, one: Errand) -> Invoked:
+    """Return what the worker made of the calls. Waits for it, so it is not for use inside a transaction.
+
+    Raises: BadRequest when the call failed there; RetryLater when no answer came in time.
+    """
+    from confighub.functions.invoke import Invoked
+
+    answer = invoke_on_worker(hub, caller, one.worker_id, one.request)
+    old = one.request.config_data
+    mutators = answer.mutators or []
+    text = (answer.config_data if mutators and answer.config_data else old).decode()
+    mutations = answer.mutations or []
+    if text.encode() != old and not mutations:
+        # A worker may tell only what the text is now; what changed must be known to be protected in upgrades.
+        mutations = compare.mutations(old.decode(), text, index=mutators[0])
+    return Invoked(
+        text=text,
+        output=answer.output or b"null",
+        output_type=answer.output_type,
+        mutations=mutations,
+        mutators=mutators,
+        success=answer.success,
+        errors=answer.error_messages or [],
+    )
+
+
+def _worker_for(tx: Connection, caller: Caller, unit: Unit, request: FunctionInvocationsRequest) -> BridgeWorker:
+    worker_id = own_id(request.bridge_worker_id)
+    if worker_id is None:
+        if unit.target_id is None:
+            raise BadRequest(
+                f"unit {unit.slug} has no target, so there is no worker to run its functions",
+                hint="name a worker, or set a target",
+            )
+        worker_id = entities.load(tx, caller, TARGET, unit.target_id).bridge_worker_id
+    if worker_id is None:
+        raise BadRequest(f"the target of unit {unit.slug} has no worker", hint="name a worker")
+    worker: BridgeWorker = entities.load(tx, caller, BRIDGE_WORKER, worker_id)
+    return worker
+
 
 TIMEOUT_S = 30.0
 """How long a caller waits: below the patience of clients, above a slow function."""
@@ -96,8 +199,8 @@ def _take_answer(hub: Hub, operation_id: str, timeout_s: float) -> WorkerInvocat
     if operation.status != "Completed":
         raise BadRequest(f"the worker could not run the functions: {operation.reason or operation.status}")
     try:
-        return msgspec.json.decode(operation.request, type=WorkerInvocationResponse)
-    except msgspec.DecodeError as bad:
+        return msgspec.convert(without_nulls(msgspec.json.decode(operation.request)), WorkerInvocationResponse)
+    except (msgspec.DecodeError, RecursionError) as bad:
         raise BadRequest(f"the worker's answer cannot be read: {bad}") from bad
 
 
