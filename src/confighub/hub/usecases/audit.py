@@ -31,6 +31,12 @@ GENESIS = bytes(32)
 
 MAX_LIMIT = 1000
 
+PORTION = 1000
+"""Rows chained in one transaction, so that other writers wait milliseconds."""
+
+SLACK = 10_000
+"""How far behind the last chained row a row may appear: PostgreSQL gives ids before it commits."""
+
 
 class AuditRow(Record):
     """Who did what, when. ``message`` is a sentence, ``detail`` what a program may want."""
@@ -112,14 +118,15 @@ def list_audit(
 
 
 def sequence(hub: Hub) -> int:
-    """Append the rows that are not in the chain yet to it; return how many."""
+    """Append the oldest rows that are not in the chain yet to it, at most ``PORTION``; return how many."""
     with hub.read() as tx:
-        if not _unchained(tx):
+        newest = tx.execute(select(func.max(audit_log.c.cursor_id))).scalar() or 0
+        if newest <= _last_chained(tx):
             return 0
     with hub.write() as tx:
         position, previous = _end(tx)
         links = []
-        for row in tx.execute(_new_rows()).all():
+        for row in tx.execute(_new_rows(_last_chained(tx))).all():
             position += 1
             link = _link_hash(previous, row)
             links.append({"position": position, "audit_cursor_id": row.cursor_id, "previous": previous, "hash": link})
@@ -164,9 +171,14 @@ def _row(row: Any) -> AuditRow:
     return AuditRow(audit_id=row.cursor_id, **values)
 
 
-def _new_rows() -> Any:
+def _new_rows(last: int) -> Any:
     chained = select(audit_chain.c.audit_cursor_id).where(audit_chain.c.audit_cursor_id == audit_log.c.cursor_id)
-    return select(audit_log).where(~chained.exists()).order_by(audit_log.c.cursor_id)
+    near = audit_log.c.cursor_id > last - SLACK
+    return select(audit_log).where(near, ~chained.exists()).order_by(audit_log.c.cursor_id).limit(PORTION)
+
+
+def _last_chained(tx: Connection) -> int:
+    return tx.execute(select(func.max(audit_chain.c.audit_cursor_id))).scalar() or 0
 
 
 def _unchained(tx: Connection) -> int:
