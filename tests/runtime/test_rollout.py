@@ -195,6 +195,18 @@ def test_removing_a_unit_ends_its_processes(daemon: Running) -> None:
         httpx2.get(url)
 
 
+def test_an_object_belongs_to_the_unit_that_applied_it_last(daemon: Running) -> None:
+    daemon.apply(deployment(), unit="old")
+    daemon.wait_complete()
+    before = daemon.pids()
+    daemon.apply(deployment(), unit="new")
+
+    daemon.call("DELETE", "/environments/dev/units/old")
+
+    assert daemon.live("new")[0]["metadata"]["name"] == "web"
+    assert daemon.pids() == before
+
+
 def test_an_object_that_left_the_unit_is_removed(daemon: Running) -> None:
     daemon.apply(deployment(), deployment("extra", port=18099))
     daemon.wait_complete("extra")

@@ -77,6 +77,19 @@ def test_what_is_not_ready_in_time_is_a_failed_wait(scene: Scene) -> None:
     assert "TerminatedAt" not in final or final["TerminatedAt"] is None
 
 
+def test_what_gets_ready_after_the_wait_is_completed_after_all(scene: Scene) -> None:
+    operation = scene.act("Apply", yaml.safe_dump(deployment(env={"NEVER_READY": "1"})), WaitTimeout="10ms")
+    scene.final(operation)
+    (replica,) = until(scene.runtime.replicas)
+
+    until(lambda: httpx2.post(f"http://{replica['addresses'][0]}/become/ready/true").status_code == 200)
+    until(lambda: scene.results(operation)[-1]["Result"] == "ApplyCompleted")
+
+    last = scene.results(operation)[-1]
+    assert (last["Status"], last["Message"]) == ("Completed", "ready after the wait was over")
+    assert live(last)[0]["status"]["readyReplicas"] == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

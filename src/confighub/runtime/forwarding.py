@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
         may_go_on = self._exchanges.is_idle and not self._exchanges.is_closing and not self._client_is_done
         client = self._client
         self._detach()
-        if client is None or (may_go_on and error is None):
+        if client is None or may_go_on:
             return
         if error:
             client.abort()

@@ -26,7 +26,7 @@ from confighub.records.work import (
     WorkerEvent,
     WorkerInfo,
 )
-from confighub.worker import functions
+from confighub.worker import functions, readiness
 from confighub.worker.bridge import Bridge, LiveChange, Operation, Outcome, Report
 from confighub.worker.journal import Journal
 from confighub.worker.link import HubLink
@@ -62,6 +62,7 @@ class Worker:
         self._longest_pause_s, self._offers_functions = min(poll_interval_s, _LONGEST_PAUSE_S), offers_functions
         self._queues: dict[str, asyncio.Queue[Callable[[], Coroutine[Any, Any, None]]]] = {}
         self._known: set[str] = set()
+        self._late: dict[str, ActionResult] = {}
         self._pushed: dict[str, LiveChange] = {}
         self._unpushed: dict[str, LiveChange] = {}
         self._has_unpushed = asyncio.Event()
@@ -146,6 +147,7 @@ class Worker:
         del self._queues[name]
 
     async def _operate(self, action: str, payload: BridgePayload) -> None:
+        self._late.pop(payload.unit_id, None)
         result = ActionResult(
             queued_operation_id=payload.queued_operation_id,
             unit_id=payload.unit_id,
@@ -168,6 +170,7 @@ class Worker:
         except Exception as error:
             _LOG.exception("%s of %s failed", action, payload.unit_slug)
             outcome = Outcome(_FAILED.get(action, "None"), f"the worker failed: {type(error).__name__}: {error}")
+        self._expect_late(result, outcome)
         _LOG.info("%s of %s revision %d: %s", action, payload.unit_slug, payload.revision_num, outcome.result)
         if outcome.live_state is not None:
             self._pushed[payload.unit_id] = LiveChange(
@@ -249,8 +252,23 @@ class Worker:
                 ActionResult(action="Heartbeat", status="Completed", started_at=now, terminated_at=now)
             )
 
+    def _expect_late(self, result: ActionResult, outcome: Outcome) -> None:
+        """Remember an apply that was not ready in time: when it gets ready after all, it did complete."""
+        if outcome.result == "ApplyWaitFailed":
+            self._late[result.unit_id] = result
+
+    def _complete_late(self, change: LiveChange) -> None:
+        late = self._late.get(change.unit_id)
+        if late is None or late.revision_num != change.revision_num:
+            return
+        if readiness.of_objects(msgspec.json.decode(change.live_state)).is_ready:
+            del self._late[change.unit_id]
+            outcome = Outcome("ApplyCompleted", "ready after the wait was over", live_state=change.live_state)
+            self._spawn(self._end(late, outcome, is_known=True))
+
     async def _changed(self, change: LiveChange) -> None:
         """Take in a change of live state; the newest of each unit is sent."""
+        self._complete_late(change)
         if self._pushed.get(change.unit_id) == change:
             return
         self._unpushed[change.unit_id] = change
