@@ -106,9 +106,8 @@ def entity(name: str, id_name: str, *own: Column[Any], in_space: bool = True) ->
         *own,
     )
     living = table.c.deleted_at.is_(None)
-    Index(
-        f"{name}_slug_living", table.c[parent], table.c.slug, unique=True, sqlite_where=living, postgresql_where=living
-    )
+    # The migration says the same to PostgreSQL; naming its option here would load that dialect in every process.
+    Index(f"{name}_slug_living", table.c[parent], table.c.slug, unique=True, sqlite_where=living)
     Index(f"{name}_slug", table.c.slug)
     Index(f"{name}_parent_cursor", table.c[parent], table.c.cursor_id)
     return table

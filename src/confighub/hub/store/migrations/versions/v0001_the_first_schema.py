@@ -13,6 +13,7 @@ down_revision = None
 STRING = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 CURSOR = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 SHA256 = sa.LargeBinary(length=32)
+LIVING = sa.text("deleted_at IS NULL")
 
 
 def upgrade() -> None:
@@ -120,8 +121,8 @@ def upgrade() -> None:
         "bridge_workers",
         ["space_id", "slug"],
         unique=True,
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+        sqlite_where=LIVING,
+        postgresql_where=LIVING,
     )
     op.create_table(
         "change_set_members",
@@ -159,8 +160,8 @@ def upgrade() -> None:
         "change_sets",
         ["space_id", "slug"],
         unique=True,
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+        sqlite_where=LIVING,
+        postgresql_where=LIVING,
     )
     op.create_table(
         "filters",
@@ -192,8 +193,8 @@ def upgrade() -> None:
         "filters",
         ["space_id", "slug"],
         unique=True,
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+        sqlite_where=LIVING,
+        postgresql_where=LIVING,
     )
     op.create_table(
         "gate_results",
@@ -243,8 +244,8 @@ def upgrade() -> None:
         "invocations",
         ["space_id", "slug"],
         unique=True,
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+        sqlite_where=LIVING,
+        postgresql_where=LIVING,
     )
     op.create_table(
         "labels",
@@ -279,12 +280,7 @@ def upgrade() -> None:
     op.create_index("links_parent_cursor", "links", ["space_id", "cursor_id"], unique=False)
     op.create_index("links_slug", "links", ["slug"], unique=False)
     op.create_index(
-        "links_slug_living",
-        "links",
-        ["space_id", "slug"],
-        unique=True,
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+        "links_slug_living", "links", ["space_id", "slug"], unique=True, sqlite_where=LIVING, postgresql_where=LIVING
     )
     op.create_index("links_to", "links", ["to_unit_id"], unique=False)
     op.create_table(
@@ -384,12 +380,7 @@ def upgrade() -> None:
     op.create_index("sets_parent_cursor", "sets", ["space_id", "cursor_id"], unique=False)
     op.create_index("sets_slug", "sets", ["slug"], unique=False)
     op.create_index(
-        "sets_slug_living",
-        "sets",
-        ["space_id", "slug"],
-        unique=True,
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+        "sets_slug_living", "sets", ["space_id", "slug"], unique=True, sqlite_where=LIVING, postgresql_where=LIVING
     )
     op.create_table(
         "space_roles",
@@ -421,8 +412,8 @@ def upgrade() -> None:
         "spaces",
         ["organization_id", "slug"],
         unique=True,
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+        sqlite_where=LIVING,
+        postgresql_where=LIVING,
     )
     op.create_table(
         "tags",
@@ -444,12 +435,7 @@ def upgrade() -> None:
     op.create_index("tags_parent_cursor", "tags", ["space_id", "cursor_id"], unique=False)
     op.create_index("tags_slug", "tags", ["slug"], unique=False)
     op.create_index(
-        "tags_slug_living",
-        "tags",
-        ["space_id", "slug"],
-        unique=True,
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+        "tags_slug_living", "tags", ["space_id", "slug"], unique=True, sqlite_where=LIVING, postgresql_where=LIVING
     )
     op.create_table(
         "targets",
@@ -479,8 +465,8 @@ def upgrade() -> None:
         "targets",
         ["space_id", "slug"],
         unique=True,
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+        sqlite_where=LIVING,
+        postgresql_where=LIVING,
     )
     op.create_index("targets_worker", "targets", ["bridge_worker_id"], unique=False)
     op.create_table(
@@ -532,8 +518,8 @@ def upgrade() -> None:
         "triggers",
         ["space_id", "slug"],
         unique=True,
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+        sqlite_where=LIVING,
+        postgresql_where=LIVING,
     )
     op.create_table(
         "unit_events",
@@ -598,12 +584,7 @@ def upgrade() -> None:
     op.create_index("units_set", "units", ["set_id"], unique=False)
     op.create_index("units_slug", "units", ["slug"], unique=False)
     op.create_index(
-        "units_slug_living",
-        "units",
-        ["space_id", "slug"],
-        unique=True,
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+        "units_slug_living", "units", ["space_id", "slug"], unique=True, sqlite_where=LIVING, postgresql_where=LIVING
     )
     op.create_index("units_target", "units", ["target_id"], unique=False)
     op.create_index("units_upstream", "units", ["upstream_unit_id"], unique=False)
@@ -650,12 +631,7 @@ def upgrade() -> None:
     op.create_index("views_parent_cursor", "views", ["space_id", "cursor_id"], unique=False)
     op.create_index("views_slug", "views", ["slug"], unique=False)
     op.create_index(
-        "views_slug_living",
-        "views",
-        ["space_id", "slug"],
-        unique=True,
-        sqlite_where=sa.text("deleted_at IS NULL"),
-        postgresql_where=sa.text("deleted_at IS NULL"),
+        "views_slug_living", "views", ["space_id", "slug"], unique=True, sqlite_where=LIVING, postgresql_where=LIVING
     )
     op.create_table(
         "mutation_sources",
