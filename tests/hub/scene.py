@@ -84,6 +84,13 @@ class Scene:
         assert found is not None
         return found
 
+    def by_slug(self, slug: str) -> Unit:
+        """Return the one unit of that slug."""
+        found = units.list_units(self.hub, self.caller, Listing(where=f"Slug = '{slug}'"))
+        assert len(found) == 1
+        assert found[0].unit is not None
+        return found[0].unit
+
     def text(self, unit: Unit) -> str:
         """Return the text of the unit's head."""
         return self.get(unit).data.decode()
