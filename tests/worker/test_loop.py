@@ -36,6 +36,19 @@ def test_a_heartbeat_is_answered(scene: Scene) -> None:
     assert beats[0]["QueuedOperationID"] == "00000000-0000-0000-0000-000000000000"
 
 
+def test_a_heartbeat_says_that_the_runtime_is_down(scene: Scene) -> None:
+    scene.runtime.stop(signal.SIGKILL)
+
+    def last_beat() -> str:
+        scene.wait_connected()
+        beats = [item for item in scene.said()["Results"] if item["Action"] == "Heartbeat"]
+        return str(beats[-1]["Message"])
+
+    until(lambda: f"the runtime of {scene.runtime.data_dir} does not answer" in last_beat(), because=last_beat)
+    scene.runtime.start()
+    until(lambda: last_beat() == "", because=last_beat)
+
+
 @pytest.mark.requirement("R-007")
 def test_an_apply_is_reported_from_start_to_ready(scene: Scene) -> None:
     operation = scene.act("Apply", TEXT, revision=3)

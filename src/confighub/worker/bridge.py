@@ -109,5 +109,8 @@ class Bridge(Protocol):
     async def watch(self, tell: Tell) -> None:
         """Tell every change of live state of units applied by this worker, for as long as it runs."""
 
+    def trouble(self) -> str:
+        """Return what keeps the bridge from its place right now, empty when nothing does; it goes into heartbeats."""
+
     async def close(self) -> None:
         """Let go of connections; nothing else is called after it."""

@@ -50,6 +50,7 @@ class LaptopBridge:
         self._clients: dict[Path, RuntimeClient] = {}
         self._changed: dict[tuple[Path, str], asyncio.Event] = {}
         self._new_folder = asyncio.Event()
+        self._unreachable: dict[Path, str] = {}
 
     def offers(self) -> ConfigType:
         """Return the one target of the settings, none without an environment."""
@@ -154,6 +155,10 @@ class LaptopBridge:
                     tasks.create_task(self._follow(folder, tell))
                 await self._new_folder.wait()
 
+    def trouble(self) -> str:
+        """Return which daemons do not answer."""
+        return "; ".join(self._unreachable.values())
+
     async def close(self) -> None:
         """Close the connections to the daemons."""
         for client in self._clients.values():
@@ -198,12 +203,15 @@ class LaptopBridge:
         """Follow one daemon, over its restarts."""
         while True:
             try:
+                await self._clients[folder].environments()
+                self._unreachable.pop(folder, None)
                 async for change in self._clients[folder].watch(owner=self._settings.worker_id):
                     unit = change.unit
                     if event := self._changed.get((folder, unit.unit_id)):
                         event.set()
                     await tell(LiveChange(unit.unit_id, unit.space_id, unit.revision, bytes(change.objects)))
-            except RetryLater:
+            except RetryLater as error:
+                self._unreachable[folder] = str(error)
                 await asyncio.sleep(_RECONNECT_S)
 
     def _target(self, operation: Operation) -> Parameters:

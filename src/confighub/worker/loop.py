@@ -247,10 +247,10 @@ class Worker:
 
     async def _beat(self) -> None:
         now = datetime.now(UTC)
+        trouble = "; ".join(filter(None, (bridge.trouble() for bridge in self._bridges.values())))
+        beat = ActionResult(action="Heartbeat", status="Completed", message=trouble, started_at=now, terminated_at=now)
         with suppress(ConfigHubError):
-            await self._link.send(
-                ActionResult(action="Heartbeat", status="Completed", started_at=now, terminated_at=now)
-            )
+            await self._link.send(beat)
 
     def _expect_late(self, result: ActionResult, outcome: Outcome) -> None:
         """Remember an apply that was not ready in time: when it gets ready after all, it did complete."""
