@@ -19,7 +19,11 @@ def rebuilt(stream: Stream, changed: dict[int, bytes], removed: set[int]) -> str
         lead = source[: placed.start] if at == 0 else source[_marker_start(stream, at) : placed.start]
         if number == 0 and at > 0:
             lead = source[: stream.documents[0].start] if source.startswith(b"---") else b""
-        parts += (lead, changed.get(at, source[placed.start : placed.end]))
+        body = changed.get(at, source[placed.start : placed.end])
+        if not lead:
+            # the line end belonged to the marker that went
+            body = body.removeprefix(b"\r\n").removeprefix(b"\n")
+        parts += (lead, body)
     text = b"".join(parts)
     last = stream.documents[-1]
     if len(stream.documents) - 1 in removed:

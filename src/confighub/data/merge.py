@@ -167,12 +167,14 @@ class _Upgrade:
     def _with_added(self, text: str) -> tuple[str, list[ResourceMutation]]:
         """Bring in the resources that upstream added, each at the end; one that we have under its name stays ours."""
         records: list[ResourceMutation] = []
-        mine = {_key(self._info(at)) for at in range(len(self.ours.documents))}
+        mine = {_key(self._info(at)): placed.document for at, placed in enumerate(self.ours.documents)}
         for pair in _pairs(self.base, self.theirs):
             if pair.old is not None or pair.new is None:
                 continue
             if _key(pair.info) in mine:
-                self.held.append(Held("", pair.info, "", normal.document_text(pair.new)))
+                ours, theirs = (normal.document_text(one) for one in (mine[_key(pair.info)], pair.new))
+                if ours != theirs:
+                    self.held.append(Held("", pair.info, ours, theirs))
                 continue
             text = with_document(text, pair.new.source)
             records.append(compare.record(pair, index=self.index))
@@ -234,8 +236,10 @@ class _OneDocument:
             own = self.protection.of_missing(steps, change.steps[depth])
         if own is None:
             return False
-        here = self._text_at(steps)
-        if change.what == "insert" or here != change.text:
+        if depth < len(change.steps):
+            # another item may stand where the missing one stood
+            self.whole.held.append(Held(path_of(change.steps), self.info, "", change.text))
+        elif change.what == "insert" or self._text_at(steps) != change.text:
             self._hold(steps, change)
         return True
 
