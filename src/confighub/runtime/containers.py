@@ -65,6 +65,7 @@ class ContainerRun:
         self.replaced: dict[str, str] = {}
         self._home, self._site, self._on_change = home, site, on_change
         self._was_ready = asyncio.Event()
+        self._asked_again = asyncio.Event()
         self._ready_since = 0.0
         self._task: asyncio.Task[None] | None = None
 
@@ -90,6 +91,12 @@ class ContainerRun:
         """Return what the program said last."""
         return logs.last_lines(self._home.log, count)
 
+    def try_again(self) -> None:
+        """Start a program that keeps ending now, as if it had never ended: somebody asked for it again."""
+        if self.reason == _LOOPING:
+            self.reason = ""
+            self._asked_again.set()
+
     async def _run(self) -> None:
         endings = 0
         while True:
@@ -101,10 +108,20 @@ class ContainerRun:
             self.reason = self.reason if self.reason == _LOOPING else ""
             self._on_change()
             await self._watch_over(self.process)
-            was_stable = self._ready_since and time.monotonic() - self._ready_since > STABLE_AFTER_S
-            endings = 1 if was_stable else endings + 1
+            ready_s = time.monotonic() - self._ready_since if self._ready_since else 0.0
+            endings = endings_in_a_row(endings, ready_s=ready_s)
             self._note_end(self.process, endings)
-            await asyncio.sleep(pause_before_restart(endings))
+            if await self._pause(pause_before_restart(endings)):
+                endings = 0
+
+    async def _pause(self, seconds: float) -> bool:
+        """Wait before the next start; True when somebody asked again meanwhile."""
+        self._asked_again.clear()
+        try:
+            await asyncio.wait_for(self._asked_again.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
 
     def _start(self) -> Process | None:
         """Return the running process, or None with the reason noted."""
@@ -270,6 +287,16 @@ class ContainerRun:
             self.reason = _LOOPING
         self.last_end = f"{how}{why}"
         self._on_change()
+
+
+def endings_in_a_row(before: int, *, ready_s: float) -> int:
+    """Return which ending in a row this is, after one that was ready for so many seconds (0: never).
+
+    A program that was ready can start, so its endings never make a crash loop, only a short pause.
+    """
+    if ready_s > STABLE_AFTER_S:
+        return 1
+    return before + 1 if not ready_s else min(before + 1, CRASH_LOOP_AFTER - 1)
 
 
 def pause_before_restart(endings: int) -> float:

@@ -57,6 +57,11 @@ class Replica:
         for container in self.containers:
             container.start()
 
+    def try_again(self) -> None:
+        """Start programs that keep ending without further pause."""
+        for container in self.containers:
+            container.try_again()
+
     def stop(self) -> None:
         """Take it out of service now, and end it once nobody uses it any more."""
         if not self.stopping:

@@ -94,6 +94,8 @@ class Rollout:
                 self._add(serving)
         if was is None or was.generation != wanted.generation:
             self._progressed_at = time.monotonic()
+        for replica in self._of_current_template(self._alive()):
+            replica.try_again()
         self._schedule()
 
     def remove(self) -> None:
