@@ -79,6 +79,7 @@ def test_the_chain_goes_on_where_it_ended(hub: Hub, scene: Scene) -> None:
     assert after.head != before.head
 
 
+@pytest.mark.requirement("R-250")
 @pytest.mark.parametrize("table", ["audit_log", "audit_chain", "revisions", "mutations", "blobs"])
 @pytest.mark.parametrize("verb", ["UPDATE", "DELETE"])
 def test_the_database_refuses_to_change_history(hub: Hub, scene: Scene, table: str, verb: str) -> None:

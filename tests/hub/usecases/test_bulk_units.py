@@ -67,7 +67,7 @@ def test_a_patch_of_the_data_reaches_every_unit_of_a_set(hub: Hub, scene: Scene)
     assert (scene.text(web), scene.text(other)) == (WEB.replace("replicas: 1", "replicas: 3"), WEB)
 
 
-@pytest.mark.requirement("R-045")
+@pytest.mark.requirement("R-045", "R-220")
 def test_clones_come_with_labels_links_and_the_patch(hub: Hub, scene: Scene) -> None:
     base, dev = scene.space("base"), scene.space("dev", env="dev")
     web = scene.unit(base, "web", labels={"order": "2"})

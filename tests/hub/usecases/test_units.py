@@ -81,6 +81,7 @@ def test_bad_text_in_an_update_leaves_the_unit_as_it_was(scene: Scene) -> None:
     assert scene.get(unit) == unit
 
 
+@pytest.mark.requirement("R-243", "R-245")
 def test_a_literal_secret_is_refused_without_being_shown(scene: Scene) -> None:
     space = scene.space("dev")
     secret = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: db\nstringData:\n  password: hunter2-hunter2\n"
@@ -278,6 +279,42 @@ def test_a_value_that_came_from_upstream_follows_upstream(scene: Scene) -> None:
         scene.change(clone, UPGRADE)
 
     assert "web:v1.2.0" in scene.text(clone)
+
+
+@pytest.mark.requirement("R-029", "R-030")
+def test_a_change_travels_along_a_chain_and_each_step_keeps_its_own(scene: Scene) -> None:
+    base = scene.unit(scene.space("base"), "web")
+    dev = scene.clone(base, scene.space("dev", env="dev"))
+    staging = scene.clone(dev, scene.space("staging", env="staging"))
+    prod = scene.clone(staging, scene.space("prod", env="prod"))
+    scene.edit(prod, "replicas: 1", "replicas: 3")
+    scene.edit(staging, "replicas: 1", "replicas: 2")
+    scene.edit(dev, "v1.0.0", "v1.1.0")
+
+    for unit in (staging, prod):
+        scene.change(unit, UPGRADE)
+
+    assert scene.text(base) == WEB
+    assert scene.text(staging) == WEB.replace("replicas: 1", "replicas: 2").replace("v1.0.0", "v1.1.0")
+    assert scene.text(prod) == WEB.replace("replicas: 1", "replicas: 3").replace("v1.0.0", "v1.1.0")
+
+
+def test_an_own_list_item_stays_own_when_upstream_inserts_others_before_it(scene: Scene) -> None:
+    env = "          env:\n            - name: LEVEL\n              value: info\n"
+    upstream = scene.unit(scene.space("base"), "web", WEB + env)
+    clone = scene.clone(upstream, scene.space("dev"))
+    scene.edit(clone, "value: info", "value: debug")
+
+    for name in ("FIRST", "SECOND"):
+        scene.edit(upstream, "env:\n", f"env:\n            - name: {name}\n              value: up\n")
+        scene.change(clone, UPGRADE)
+    scene.edit(upstream, "value: info", "value: warn")
+    changed = scene.change(clone, UPGRADE)
+
+    text = scene.text(clone)
+    assert text.index("SECOND") < text.index("FIRST") < text.index("LEVEL")
+    assert "name: LEVEL\n              value: debug" in text
+    assert [held.ours.strip() for held in changed.held] == ["debug"]
 
 
 def test_an_upgrade_without_news_makes_no_revision(scene: Scene) -> None:
