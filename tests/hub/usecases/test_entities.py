@@ -203,6 +203,14 @@ def test_a_stored_filter_narrows_a_list(scene: Scene) -> None:
         scene.slugs("Set", filter="tier-a")
 
 
+def test_a_filter_of_a_project_is_found_in_its_filters_space(scene: Scene) -> None:
+    filters = scene.space("happy-tree-traderx-filters")
+    scene.make("Tag", filters, slug="one")
+    scene.make("Filter", filters, slug="all", from_="Tag")
+
+    assert scene.slugs("Tag", filter="happy-tree-traderx/all") == ["one"]
+
+
 def test_a_filter_that_cannot_be_read_is_not_stored(scene: Scene) -> None:
     space = scene.space("here")
 

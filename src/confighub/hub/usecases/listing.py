@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 
 from confighub.errors import BadRequest, NotFound
 from confighub.hub.caller import Caller
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import FILTER, SET, UNIT, Kind
+from confighub.hub.store.entities import spaces
 from confighub.hub.store.finding import KnownSet, Stored, leading
 from confighub.hub.store.rows import columns, own_id, record, records
 from confighub.hub.usecases import fillings, includes, showing
@@ -122,25 +123,28 @@ def choose_units(
 
 
 def find_filter(tx: Connection, caller: Caller, reference: str) -> Any:
-    """Return the stored filter by id, slug, or ``space/slug``.
+    """Return the stored filter by id, slug, or ``space/slug``; ``project/slug`` finds those in ``project-filters``.
 
     Raises: NotFound, when there is none; BadRequest, when a bare slug names several.
     """
-    from confighub.hub.store.entities import spaces
-
     space, _, slug = reference.rpartition("/")
+    for home in (space, f"{space}-filters") if space else ("",):
+        rows = tx.execute(_filters_named(caller, home, slug)).all()
+        if len(rows) > 1:
+            raise BadRequest(f"several filters have this slug: {reference}", hint="write space/slug")
+        if rows:
+            return record(FILTER, rows[0])
+    raise NotFound(f"no such filter: {reference}")
+
+
+def _filters_named(caller: Caller, space: str, slug: str) -> Select[Any]:
     c = FILTER.table.c
     named = (c.filter_id == own_id(slug)) | (c.slug == slug)
     query = select(*columns(FILTER)).where(visible(FILTER, caller), named)
     if space:
         homes = select(spaces.c.space_id).where(spaces.c.slug == space, spaces.c.deleted_at.is_(None))
         query = query.where(c.space_id.in_(homes))
-    rows = tx.execute(query).all()
-    if not rows:
-        raise NotFound(f"no such filter: {reference}")
-    if len(rows) > 1:
-        raise BadRequest(f"several filters have this slug: {reference}", hint="write space/slug")
-    return record(FILTER, rows[0])
+    return query
 
 
 def _matching(
