@@ -16,7 +16,7 @@ from confighub.errors import NotFound
 from confighub.settings import ClientSettings
 from traderx.project import Project, find_project
 from traderx.stack import Stack, worker_process
-from traderx.workers import Cluster, ensure_cluster_target, ensure_laptop_target, ensure_worker, point_units
+from traderx.workers import ensure_laptop_target, ensure_worker, point_units
 
 Say = Callable[[str], None]
 
@@ -57,14 +57,6 @@ class Site:
         """Make worker and target for this machine and point the environment's units at it; nothing is started."""
         worker = ensure_worker(self.hub, self.project, environment, self.say)
         target = ensure_laptop_target(self.hub, self.project, environment, worker, self.say)
-        point_units(self.hub, self.project, environment, target, self.say)
-
-    def set_up_cluster(self, environment: str, cluster: Cluster) -> None:
-        """Make worker and target for the cluster, start the worker, and point the environment's units at it."""
-        worker = ensure_worker(self.hub, self.project, environment, self.say)
-        arguments = ["--provider", "kubernetes", "--kubeconfig", str(cluster.kubeconfig), "--context", cluster.context]
-        self.stack.ensure_worker(self.hub, environment, arguments)
-        target = ensure_cluster_target(self.hub, self.project, environment, worker, cluster, self.say)
         point_units(self.hub, self.project, environment, target, self.say)
 
     def begin_laptop(self, environment: str) -> None:

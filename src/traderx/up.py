@@ -12,7 +12,6 @@ from traderx import topology
 from traderx.environments import install_envs
 from traderx.install import install_base
 from traderx.site import Site, open_site
-from traderx.stack import worker_process
 from traderx.status import Status, read_status, table
 from traderx.trade import answers, book_trade
 
@@ -35,14 +34,10 @@ def bring_up(data: str | None, say: Say) -> None:
     name = install_base(site.hub, site.project, say)
     install_envs(site.hub, site.project, say)
     for environment in topology.ENVIRONMENTS:
-        if not _is_elsewhere(site, environment):
-            site.set_up_laptop(environment)
-            if environment == FIRST:
-                site.begin_laptop(FIRST)
-    if _is_elsewhere(site, FIRST):
-        site.wake_worker(FIRST)
-    else:
-        site.ensure_laptop(FIRST)
+        site.set_up_laptop(environment)
+        if environment == FIRST:
+            site.begin_laptop(FIRST)
+    site.ensure_laptop(FIRST)
     _restart_others(site)
     _deploy_first(site)
     status = _serving(site)
@@ -61,12 +56,6 @@ def _preflight(site: Site) -> None:
     if not os.access(site.project.data, os.W_OK):
         raise ConfigHubError(f"{site.project.data} cannot be written", hint="name another folder with --data")
     site.hub.me()
-
-
-def _is_elsewhere(site: Site, environment: str) -> bool:
-    """Tell whether the environment was set up on a cluster, which bringing up must not undo."""
-    process = site.stack.processes.known().get(worker_process(environment))
-    return process is not None and "--kubeconfig" in process.command
 
 
 def _restart_others(site: Site) -> None:

@@ -91,14 +91,6 @@ def ensure_laptop_target(hub: HubClient, project: Project, environment: str, wor
     return _ensure_target(hub, project, environment, worker, LAPTOP_TARGET, "Laptop", parameters, say)
 
 
-def ensure_cluster_target(
-    hub: HubClient, project: Project, environment: str, worker: Wire, cluster: Cluster, say: Say
-) -> str:
-    """Return the id of the target for the cluster; it is called like the context."""
-    parameters = {"KubeContext": cluster.context, "WaitTimeout": UNIT_WAIT}
-    return _ensure_target(hub, project, environment, worker, cluster.context, "Kubernetes", parameters, say)
-
-
 def point_units(hub: HubClient, project: Project, environment: str, target_id: str, say: Say) -> int:
     """Point the environment's units at the target, and return how many pointed elsewhere before."""
     space_id = hub.space_id(project.space(environment))

@@ -61,7 +61,7 @@ def install_envs(explain: bool, data: str | None) -> None:
 
 @click.command(name="setup-worker")
 @click.argument("environment")
-@click.option("--kubeconfig", metavar="FILE", help="Work on this Kubernetes cluster instead of this machine.")
+@click.option("--kubeconfig", metavar="FILE", help="Work on this Kubernetes cluster (not yet: only --explain does).")
 @click.option("--context", metavar="NAME", help="The context in the kubeconfig; its current one unless named.")
 @explain_option
 @data_option
@@ -87,13 +87,16 @@ def setup_worker(
         say(f"worker for {environment} on {where}; target {cluster.context if cluster else 'laptop'}")
         say("every unit of the environment is pointed at that target; the worker runs in the background")
         return
+    if cluster:
+        # Better now than a target whose worker cannot start.
+        raise BadRequest(
+            f"our worker cannot apply to a cluster yet, so nothing was made for context {cluster.context}",
+            hint="leave --kubeconfig out to run the environment on this machine, or connect the public cub-worker",
+        )
     site = open_site(data, say)
     site.space_id(environment)
-    if cluster is None:
-        site.set_up_laptop(environment)
-        site.ensure_laptop(environment)
-    else:
-        site.set_up_cluster(environment, cluster)
+    site.set_up_laptop(environment)
+    site.ensure_laptop(environment)
     say(f"the worker of {environment} is connected; next: bin/ordered-apply {environment}")
 
 
