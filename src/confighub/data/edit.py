@@ -130,21 +130,34 @@ def replace(document: Document, node: int, value: Any) -> list[Splice]:
 
 def _set_scalar(document: Document, node: int, kind: int, value: scalars.Scalar) -> Splice:
     start, end = spans.scalar_span(document, node)
-    if isinstance(value, str) and value.endswith("\n\n") and start < end:
-        # empty lines that follow would become part of a text that keeps its line ends
-        end = spans.behind_empty_lines(document.source, end)
     if kind & BLOCK_SCALAR and isinstance(value, str):
+        end = _behind_kept_lines(document, end, value)
         return Splice(start, end, _block_scalar(document, node, kind, value, is_last=end == len(document.source)))
     style = "double" if kind & DOUBLE else "single" if kind & SINGLE else "plain"
     if isinstance(value, str) and "\n" in value and style == "plain" and not _in_flow(document, node) and start < end:
-        is_last = not document.source[end:].strip(b" ")
-        return Splice(start, end, _block_scalar(document, node, LITERAL, value, is_last=is_last))
+        return _become_block(document, node, value, start, end)
     text = scalars.written(value, style=style, flow=_in_flow(document, node), is_new=False)
     if style == "plain" and text[:1] in "\"'" and isinstance(value, str) and render.layout(document).is_json:
         text = scalars.double_quoted(value)
     if start == end and document.source[start - 1 : start] in (b":", b"-"):
         text = " " + text
     return Splice(start, end, text.encode())
+
+
+def _become_block(document: Document, node: int, value: str, start: int, end: int) -> Splice:
+    """Return the splice that makes a plain scalar a block; a comment beside it moves up to the block's header."""
+    source = document.source
+    stop = spans.line_end(source, end)
+    beside = source[end:stop].rstrip()
+    stop = _behind_kept_lines(document, stop, value)
+    text = _block_scalar(document, node, LITERAL, value, is_last=not source[stop:].strip(b" "))
+    header, newline, body = text.partition(document.newline)
+    return Splice(start, stop, header + beside + newline + body)
+
+
+def _behind_kept_lines(document: Document, end: int, value: str) -> int:
+    # empty lines that follow would become part of a text that keeps its line ends
+    return spans.behind_empty_lines(document.source, end) if value.endswith("\n\n") else end
 
 
 def _in_flow(document: Document, node: int) -> bool:
