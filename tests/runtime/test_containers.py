@@ -68,6 +68,7 @@ def test_a_failing_liveness_probe_restarts_the_program(daemon: Running) -> None:
         "httpGet": {"path": "/health/live", "port": 18092},
         "initialDelaySeconds": 1,
         "periodSeconds": 1,
+        "timeoutSeconds": 30,
         "failureThreshold": 1,
     }
     daemon.apply(unit)
