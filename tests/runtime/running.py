@@ -167,7 +167,7 @@ def deployment(
             "httpGet": {"path": "/health/ready", "port": "http"},
             "initialDelaySeconds": 10,
             "periodSeconds": 5,
-            "timeoutSeconds": 3,
+            "timeoutSeconds": 30,
             "failureThreshold": 1,
         },
     }
