@@ -10,7 +10,7 @@ from confighub.records.base import Record
 from confighub.records.groups import ChangeSet, Filter, Set, Tag, View
 from confighub.records.people import Organization, User
 from confighub.records.spaces import Space
-from confighub.records.units import Link, Mutation, Revision, Unit
+from confighub.records.units import HeldChange, Link, Mutation, Revision, Unit
 from confighub.records.work import BridgeWorker, QueuedOperation, Target, UnitEvent, UnitStatus
 
 
@@ -157,11 +157,15 @@ class LinkCreateOrUpdateResponse(Record, omit_defaults=True):
 
 
 class UnitCreateOrUpdateResponse(Record, omit_defaults=True):
-    """One element of a bulk create or patch of units; ``links`` are those copied with a clone."""
+    """One element of a bulk create or patch of units.
+
+    ``links`` are those copied with a clone, ``held`` what an upgrade left out; the latter is ours.
+    """
 
     unit: Unit | None = None
     error: ResponseError | None = None
     links: list[LinkCreateOrUpdateResponse] = []
+    held: list[HeldChange] = []
 
 
 class UnitActionResponse(Record, omit_defaults=True):

@@ -41,6 +41,21 @@ class Unit(SpaceEntity):
     upstream_revision_num: int = 0
 
 
+class HeldChange(Record):
+    """A change of upstream that an upgrade left out since the place was set here; values are YAML text."""
+
+    resource: ResourceInfo
+    path: str
+    ours: str = ""
+    theirs: str = ""
+
+
+class ChangedUnit(Unit):
+    """A unit after an upgrade; ``held`` is ours, the public API has no such thing."""
+
+    held: list[HeldChange] = []
+
+
 class Revision(Record):
     """One immutable state of a unit's text; number 1 is the first."""
 

@@ -209,11 +209,27 @@ def test_a_change_set_remembers_where_its_units_stood(hub: Hub, scene: Scene) ->
     scene.make("ChangeSet", space, slug="release-1", filter_id=chosen.filter_id)
     scene.edit(web, "replicas: 1", "replicas: 2")
 
-    scene.change(web, Change(restore="ChangeSet:release-1"))
+    scene.change(web, Change(restore="Before:ChangeSet:release-1"))
 
     assert scene.text(web) == WEB
     with pytest.raises(BadRequest):
         scene.change(api, Change(restore="ChangeSet:release-1"))
+
+
+def test_the_end_of_a_change_set_is_what_its_end_tag_marks(hub: Hub, scene: Scene) -> None:
+    space = scene.space("prod")
+    web, tag = scene.unit(space, "web"), scene.make("Tag", space, slug="done")
+    chosen = scene.make("Filter", space, slug="all", where="Slug = 'web'")
+    scene.make("ChangeSet", space, slug="release-1", filter_id=chosen.filter_id, end_tag_id=tag.tag_id)
+    scene.edit(web, "replicas: 1", "replicas: 2")
+    bulk_units.bulk_tag_units(hub, scene.caller, UnitTagRequest(tag_id=tag.tag_id), Listing())
+    scene.edit(web, "replicas: 2", "replicas: 3")
+
+    scene.change(web, Change(restore="ChangeSet:release-1"))
+    assert "replicas: 2" in scene.text(web)
+
+    scene.change(web, Change(restore="Before:Tag:done"))
+    assert "replicas: 1" in scene.text(web)
 
 
 def test_links_are_made_between_all_that_match(hub: Hub, scene: Scene) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from confighub.api.call import Answer, Call
 from confighub.api.listing import GET, LIST, RESOURCE_TYPE, WHERE_DATA, listing, trimmed
 from confighub.api.routing import MERGE_PATCH, Parameter, Route
 from confighub.hub.domain.live_view import LiveStatus
 from confighub.hub.kinds import UNIT
 from confighub.hub.usecases import history, live, units
-from confighub.hub.usecases.unit_changes import Change
+from confighub.hub.usecases.unit_changes import Change, Changed, held_changes
 from confighub.records.answers import DeleteResponse
 from confighub.records.extended import ExtendedUnit, UnitExtended
-from confighub.records.units import Unit
+from confighub.records.units import ChangedUnit, Unit
 
 UPGRADE = Parameter("upgrade", "true merges the head of the upstream unit.", type="boolean")
 RESTORE = Parameter("restore", "The revision to go back to, by the name of a number attribute.")
@@ -66,14 +68,20 @@ def update_unit(call: Call) -> Any:
     """Return the unit with everything that callers set replaced."""
     space_id, unit_id, body = call.id("space_id"), call.id("unit_id"), call.record(Unit)
     change = change_of(call)
-    return units.update_unit(call.hub, call.caller, unit_id, body, space_id=space_id, change=change).unit
+    return changed_unit(units.update_unit(call.hub, call.caller, unit_id, body, space_id=space_id, change=change))
 
 
 def patch_unit(call: Call) -> Any:
     """Return the unit with the merge patch applied, to itself or to its data."""
     space_id, unit_id, change = call.id("space_id"), call.id("unit_id"), change_of(call)
     patch = call.json() if change.data_patch else call.changes()
-    return units.patch_unit(call.hub, call.caller, unit_id, patch, space_id=space_id, change=change).unit
+    return changed_unit(units.patch_unit(call.hub, call.caller, unit_id, patch, space_id=space_id, change=change))
+
+
+def changed_unit(changed: Changed) -> Unit:
+    """Return the unit, with what an upgrade left as it was when there is anything."""
+    held = held_changes(changed)
+    return ChangedUnit(**msgspec.structs.asdict(changed.unit), held=held) if held else changed.unit
 
 
 def delete_unit(call: Call) -> Any:

@@ -34,6 +34,7 @@ from confighub.hub.usecases.unit_changes import (
     Proposal,
     fill_text,
     first_draft,
+    held_changes,
     preview,
     propose,
     settle,
@@ -75,7 +76,7 @@ def bulk_patch_units(
             if isinstance(item[1], ResponseError):
                 return _failed(item[1])
             changed = settle(tx, hub, caller, item[1], lambda now: propose(tx, caller, now, body, change))
-            return UnitCreateOrUpdateResponse(unit=changed.unit)
+            return UnitCreateOrUpdateResponse(unit=changed.unit, held=held_changes(changed))
 
         return each(tx, UNIT, prepared, act, _failed, about=first)
 
@@ -230,7 +231,10 @@ def _clone_in(tx: Connection, unit_id: str | None, space_id: str | None) -> Unit
 
 
 def _previewed(found: Proposal | ResponseError) -> UnitCreateOrUpdateResponse:
-    return _failed(found) if isinstance(found, ResponseError) else UnitCreateOrUpdateResponse(unit=preview(found).unit)
+    if isinstance(found, ResponseError):
+        return _failed(found)
+    changed = preview(found)
+    return UnitCreateOrUpdateResponse(unit=changed.unit, held=held_changes(changed))
 
 
 def _failed(error: ResponseError) -> UnitCreateOrUpdateResponse:

@@ -24,12 +24,12 @@ from confighub.hub.hub import Hub
 from confighub.hub.kinds import UNIT
 from confighub.hub.store.history import mutation_sources, revisions
 from confighub.hub.store.rows import own_id
-from confighub.hub.usecases import audit, entities, gates, heads
+from confighub.hub.usecases import audit, entities, gates, heads, revision_names
 from confighub.hub.usecases.access import require_space
 from confighub.hub.usecases.fillings import revision_text
 from confighub.records.mutations import ResourceMutation
 from confighub.records.spaces import Space
-from confighub.records.units import Unit
+from confighub.records.units import HeldChange, Unit
 
 if TYPE_CHECKING:
     from confighub.data.merge import Held
@@ -72,6 +72,11 @@ class Changed:
     unit: Unit
     held: list[Held] = field(default_factory=list)
     has_new_revision: bool = False
+
+
+def held_changes(changed: Changed) -> list[HeldChange]:
+    """Return what an upgrade left out, as the wire shows it."""
+    return [HeldChange(resource=one.resource, path=one.path, ours=one.ours, theirs=one.theirs) for one in changed.held]
 
 
 @dataclass(frozen=True)
@@ -294,33 +299,15 @@ def _restored_number(tx: Connection, before: Unit, change: Change) -> int:
         if not number:
             raise BadRequest(f"unit {before.slug} has no {change.restore.removesuffix('Num')} to restore")
         return number
-    found = _tagged(tx, before, change.restore) if not change.restore.isdigit() else int(change.restore)
-    if found is None or not 1 <= found <= before.head_revision_num:
+    if revision_names.is_name(change.restore):
+        return revision_names.named_revision(tx, before, change.restore)
+    found = int(change.restore) if change.restore.isdecimal() else 0
+    if not 1 <= found <= before.head_revision_num:
         raise BadRequest(
             f"unit {before.slug} has no such revision: {change.restore}",
-            hint=f"one of {', '.join(RESTORE_POINTS)}, a number, Tag:<slug> or ChangeSet:<slug>",
+            hint=f"one of {', '.join(RESTORE_POINTS)}, a number, {revision_names.HINT}",
         )
     return found
-
-
-def _tagged(tx: Connection, before: Unit, restore: str) -> int | None:
-    """Return the revision of the unit that a tag or the start of a change set names."""
-    from confighub.hub.store.entities import change_set_members, change_sets, tags
-    from confighub.hub.store.history import revision_tags
-
-    word, _, slug = restore.removeprefix("Before:").partition(":")
-    if word == "Tag":
-        c = revision_tags.c
-        query = select(c.revision_num).join(tags, tags.c.tag_id == c.tag_id).where(c.unit_id == before.unit_id)
-        named = (tags.c.slug == slug) | (tags.c.tag_id == slug), tags.c.deleted_at.is_(None)
-        return tx.execute(query.where(*named).order_by(c.revision_num.desc()).limit(1)).scalar()
-    if word == "ChangeSet":
-        m = change_set_members.c
-        query = select(m.start_revision_num).join(change_sets, change_sets.c.change_set_id == m.change_set_id)
-        c = change_sets.c
-        named = (c.slug == slug) | (c.change_set_id == slug), c.deleted_at.is_(None)
-        return tx.execute(query.where(m.unit_id == before.unit_id, *named).limit(1)).scalar()
-    return None
 
 
 def _patch(before: Unit, body: dict[str, Any], said: str) -> heads.Draft:

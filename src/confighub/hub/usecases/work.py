@@ -18,7 +18,7 @@ from confighub.hub.hub import Hub
 from confighub.hub.kinds import SPACE, TARGET, UNIT
 from confighub.hub.store.entities import bridge_workers, spaces, targets, units
 from confighub.hub.store.rows import columns, own_id, record
-from confighub.hub.usecases import holds, queue
+from confighub.hub.usecases import holds, queue, revision_names
 from confighub.hub.usecases.access import require_space, visible
 from confighub.hub.usecases.audit import note
 from confighub.hub.usecases.elements import each
@@ -156,7 +156,10 @@ def reason_not_to_apply(tx: Connection, hub: Hub, unit_id: str) -> str:
 
 def _apply(tx: Connection, hub: Hub, caller: Caller, unit: Unit, revision: str) -> QueuedOperation:
     head = unit.head_revision_num
-    number = lifecycle.revision_number(revision, head=head, numbers=queue.numbers_of(unit))
+    if revision_names.is_name(revision):
+        number = revision_names.named_revision(tx, unit, revision)
+    else:
+        number = lifecycle.revision_number(revision, head=head, numbers=queue.numbers_of(unit))
     target = _target(tx, unit)
     gates = closed_gates(tx, unit.unit_id or "", number)
     if gates:
