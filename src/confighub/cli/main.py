@@ -49,6 +49,7 @@ ROOT = Group(
     choose a space with `cub context set --space SPACE`, look around with `cub unit list`.
     """,
     {
+        "audit": "audit:GROUP",
         "auth": "auth:GROUP",
         "changeset": "changeset:GROUP",
         "completion": "completion:GROUP",

@@ -69,9 +69,14 @@ class HubClient:
         """Return two words that start no space's name yet, as in ``fluffy-bunny``."""
         return str(self.transport.request("GET", "/space/new_prefix")["Prefix"])
 
-    def audit(self, *, limit: int = 0) -> Records:
-        """Return audit rows, newest first; all of them without a limit."""
-        return self.transport.request("GET", "/audit", {"limit": str(limit) if limit else ""}) or []
+    def audit(self, *, limit: int = 0, after: int = 0) -> Records:
+        """Return audit rows, newest first, a page without a limit; ``after`` is the id of the last one seen."""
+        query = {"limit": str(limit or ""), "after": str(after or "")}
+        return self.transport.request("GET", "/audit", query) or []
+
+    def verify_audit(self) -> Wire:
+        """Return what a check of the audit log's chain found."""
+        return self.transport.request("GET", "/audit/verify") or {}
 
     def space(self, name: str) -> Wire:
         """Return the plain space with that slug or id; raises NotFound."""

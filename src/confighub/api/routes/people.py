@@ -9,7 +9,7 @@ from confighub.api.listing import AFTER, CONTAINS, GET, LIMIT, WHERE, listing, t
 from confighub.api.routing import Parameter, Route
 from confighub.hub.kinds import ORGANIZATION
 from confighub.hub.usecases import audit, organizations
-from confighub.hub.usecases.audit import AuditRow
+from confighub.hub.usecases.audit import AuditRow, Verified
 from confighub.records.answers import DeleteResponse
 from confighub.records.people import Organization, OrganizationMember, User
 
@@ -93,6 +93,12 @@ def list_audit(call: Call) -> Any:
     )
 
 
+def verify_audit(call: Call) -> Any:
+    """Return whether the chain of what was done is whole."""
+    call.caller.require("administer")
+    return audit.verify(call.hub)
+
+
 _ONE = "/organization/{organization_id}"
 _MEMBERS = f"{_ONE}/organization_member"
 _MEMBER = f"{_MEMBERS}/{{organization_member_id}}"
@@ -174,6 +180,16 @@ ROUTES = (
             Parameter("entity_id", "Only what was done to this entity."),
             Parameter("space_id", "Only what was done in this space."),
         ),
+        tag="audit",
+        is_ours=True,
+    ),
+    Route(
+        "GET",
+        "/audit/verify",
+        "VerifyAudit",
+        verify_audit,
+        "Check that no row of what was done was changed or taken out",
+        Verified,
         tag="audit",
         is_ours=True,
     ),
