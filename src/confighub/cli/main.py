@@ -56,6 +56,7 @@ ROOT = Group(
         "context": "context:GROUP",
         "filter": "filter:GROUP",
         "function": "function:GROUP",
+        "helm": "helm:GROUP",
         "info": "info:show_info",
         "invocation": "invocation:GROUP",
         "link": "link:GROUP",
