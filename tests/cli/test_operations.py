@@ -87,7 +87,9 @@ def test_what_takes_longer_than_a_second_is_told_on_standard_error(cub: Terminal
 
 
 @pytest.mark.requirement("R-130")
-@pytest.mark.parametrize(("named", "number"), [("N-1", "6"), ("-2", "5"), ("3", "3"), ("live", "5"), ("head", "7")])
+@pytest.mark.parametrize(
+    ("named", "number"), [("N-1", "6"), ("-2", "5"), ("3", "3"), ("live", "5"), ("head", "7"), ("Tag:v1", "Tag:v1")]
+)
 def test_an_older_revision_is_applied_by_number_or_name(
     cub: Terminal, hub: AnsweringHub, named: str, number: str
 ) -> None:

@@ -313,6 +313,82 @@ def test_a_change_set_brings_every_unit_back_to_its_start(alice: Terminal, proje
     assert text(alice, "web", prod) == WEB
 
 
+@pytest.mark.requirement("R-227")
+def test_a_change_set_changes_all_units_or_none(alice: Terminal, project: str) -> None:
+    prod = f"{project}-prod"
+    alice.must("unit", "update", "web", "--space", prod, "--patch", "--data", '{"spec":{"replicas":9}}')
+    alice.must("changeset", "create", "later", "--space", prod, "--filter", f"{project}/all")
+    alice.must("unit", "update", "web", "--space", prod, "--patch", "--data", '{"spec":{"replicas":3}}')
+    alice.must("unit", "create", "newcomer", "--type", "k8s/Deployment", "--space", prod)
+
+    ran = alice.run("changeset", "apply", "later", "--space", prod)
+
+    assert ran.status == 1
+    assert "nothing was changed: unit newcomer has no such revision" in ran.err
+    assert "replicas: 3" in text(alice, "web", prod)
+
+
+def test_a_revision_is_named_by_a_tag_and_by_what_was_before_it(alice: Terminal, project: str) -> None:
+    dev = f"{project}-dev"
+    alice.must("unit", "update", "web", "--patch", "--data", '{"spec":{"replicas":2}}')
+    alice.must("tag", "create", "two")
+    alice.must("unit", "tag", "two", "web")
+    alice.must("unit", "update", "web", "--patch", "--data", '{"spec":{"replicas":3}}')
+
+    alice.must("unit", "update", "web", "--patch", "--restore", "Tag:two")
+    assert "replicas: 2" in text(alice, "web", dev)
+
+    alice.must("unit", "update", "web", "--patch", "--restore", "Before:Tag:two")
+    assert "replicas: 1" in text(alice, "web", dev)
+
+
+def test_an_upgrade_says_what_it_left_out(alice: Terminal, project: str) -> None:
+    alice.must("unit", "update", "web", "--patch", "--data", '{"spec":{"replicas":4}}')
+    change = '{"spec":{"replicas":2}}'
+    alice.must("unit", "update", "web", "--space", f"{project}-base", "--patch", "--data", change)
+
+    dry = alice.must("unit", "update", "web", "--upgrade", "--dry-run")
+    ran = alice.must("unit", "update", "--patch", "--upgrade", "--where", "Slug = 'web-deployment'")
+
+    line = "held in web-deployment: Deployment web spec.replicas stays 4, upstream has 2"
+    assert line in dry.out
+    assert line in ran.out
+
+
+def test_the_audit_log_is_verified_and_exported(alice: Terminal, project: str, tmp_path: Path) -> None:
+    assert "intact" in alice.must("audit", "verify").out
+
+    alice.must("audit", "export", "--file", str(tmp_path / "audit.jsonl"))
+
+    rows = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert len({row["AuditID"] for row in rows}) == len(rows)
+    assert {"create"} <= {row["Action"] for row in rows if row["EntitySlug"] == f"{project}-base"}
+
+
+def test_charts_need_helm_and_become_units(
+    alice: Terminal, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    missing = alice.run("helm", "install", "nginx", "nginx/nginx")
+    (tmp_path / "bin").mkdir()
+    helm = tmp_path / "bin" / "helm"
+    # Stands for the real program, which is not everywhere: prints a definition and a Service.
+    helm.write_text(
+        "#!/bin/sh\nprintf -- '---\\napiVersion: apiextensions.k8s.io/v1\\nkind: CustomResourceDefinition\\n"
+        "metadata:\\n  name: x.y\\n---\\napiVersion: v1\\nkind: Service\\nmetadata:\\n  name: nginx\\n"
+        "  namespace: confighubplaceholder\\n'\n"
+    )
+    helm.chmod(0o755)
+
+    alice.must("helm", "install", "nginx", "nginx/nginx", "--set", "a=1")
+    alice.must("helm", "upgrade", "nginx", "nginx/nginx", "--update-crds")
+
+    assert missing.status == 1
+    assert "helm is not on PATH" in missing.err
+    assert "kind: Service" in text(alice, "nginx", f"{project}-dev")
+    assert "CustomResourceDefinition" in text(alice, "nginx-crds", f"{project}-dev")
+
+
 def test_a_check_that_does_not_pass_makes_the_command_fail(alice: Terminal, project: str) -> None:
     alice.must("unit", "create", "my-unit", "--type", "k8s/Deployment")
 

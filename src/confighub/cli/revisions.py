@@ -25,6 +25,11 @@ _ATTRIBUTES = {
 _BACK = re.compile(r"[Nn]?-(?P<count>\d+)")
 
 
+def is_marked(name: str) -> bool:
+    """Tell whether the name is that of a mark on a revision, which the hub resolves: ``Tag:x``, ``Before:…``."""
+    return ":" in name
+
+
 def revision_number(unit: Wire, name: str) -> int:
     """Return the number that a name means for this unit.
 
@@ -40,10 +45,20 @@ def revision_number(unit: Wire, name: str) -> int:
     elif name.lower() in _ATTRIBUTES:
         number = int(unit.get(_ATTRIBUTES[name.lower()]) or 0)
     else:
-        raise BadRequest(f"not the name of a revision: {name}", hint="a number, N-1, head, live or applied")
+        raise BadRequest(
+            f"not the name of a revision: {name}", hint="a number, N-1, head, live, applied, Tag:x or ChangeSet:x"
+        )
     if number < 1 or number > head:
         raise NotFound(f"unit {unit['Slug']} has no revision {name}; its head is {head}")
     return number
+
+
+def attribute_of(name: str) -> str:
+    """Return the attribute of a unit that a name means, such as ``LiveRevisionNum``; raises BadRequest."""
+    found = _ATTRIBUTES.get(name.lower())
+    if found is None:
+        raise BadRequest(f"not the name of a revision: {name}", hint="head, live, applied or previous-live")
+    return found
 
 
 def revision_of(hub: HubClient, unit: Wire, name: str) -> Wire:

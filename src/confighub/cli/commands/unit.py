@@ -24,6 +24,7 @@ GROUP = Group(
         "destroy": "unit_act:destroy",
         "refresh": "unit_act:refresh",
         "approve": "unit_act:approve",
+        "tag": "unit_act:tag",
         "import": "unit_import:import_units",
         "revision": "revision:GROUP",
     },

@@ -13,7 +13,7 @@ from confighub.cli.command import argument, command, flag, option, space_option
 from confighub.cli.commands.unit_create import KIND
 from confighub.cli.operations import run_on
 from confighub.cli.output import note
-from confighub.cli.revisions import revision_number
+from confighub.cli.revisions import attribute_of, is_marked, revision_number
 from confighub.cli.selecting import MANY_UNITS, the_unit, units_meant, wants_many
 from confighub.cli.showing import DATA_OUTPUT
 from confighub.cli.waiting import WAITING
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     argument("unit", required=False, complete="units"),
     space_option(),
     *MANY_UNITS,
-    option("revision", "An older revision: a number, N-1, live.", metavar="REVISION"),
+    option("revision", "An older revision: a number, N-1, live, Tag:x, ChangeSet:x.", metavar="REVISION"),
     flag("dry-run", "Say which units would be applied, and apply none."),
     *DATA_OUTPUT,
     *WAITING,
@@ -49,8 +49,10 @@ def apply(call: Call) -> None:
         return
 
     def queue(unit: Wire) -> Wire:
-        number = revision_number(unit, call.text("revision")) if call.text("revision") else 0
-        return call.hub.units.apply(unit["UnitID"], space_id=unit["SpaceID"], revision=str(number or ""))
+        name = call.text("revision")
+        if name and not is_marked(name):
+            name = str(revision_number(unit, name))
+        return call.hub.units.apply(unit["UnitID"], space_id=unit["SpaceID"], revision=name)
 
     run_on(call, "Apply", units, queue)
 
@@ -125,6 +127,24 @@ def approve(call: Call) -> None:
     units = _meant(call)
     done = call.hub.units.approve_all(where=any_of("UnitID", [str(one["UnitID"]) for one in units]))
     report_many(call, KIND, "approve", done)
+
+
+@command(
+    argument("tag", complete="tags"),
+    argument("unit", required=False, complete="units"),
+    space_option(),
+    *MANY_UNITS,
+    option("revision", "Which one: head, live, applied or previous-live.", metavar="REVISION", default="head"),
+    *DATA_OUTPUT,
+    example="""cub unit tag v1.0 trade-service --space my-prod
+cub unit tag v1.0 --space my-prod --filter my-project/all --revision live""",
+)
+def tag(call: Call) -> None:
+    """Put a tag on a revision of a unit, or of every unit selected, so that it can be found by that name."""
+    found = call.hub.tags.find(call.arg("tag"), space_id=call.space_id)["Tag"]
+    where = any_of("UnitID", [str(one["UnitID"]) for one in _meant(call)])
+    done = call.hub.units.tag_all(found["TagID"], where=where, revision=attribute_of(call.text("revision")))
+    report_many(call, KIND, "tag", done)
 
 
 def _meant(call: Call) -> list[Wire]:

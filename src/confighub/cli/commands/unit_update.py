@@ -33,7 +33,11 @@ _NO_TARGET = "-"
     space_option(),
     *MANY_UNITS,
     option("data", "A merge patch of the configuration, as JSON; lists by their keys.", metavar="JSON"),
-    option("restore", "Bring back a revision: a number, N-1, LiveRevisionNum.", metavar="REVISION"),
+    option(
+        "restore",
+        "Bring back a revision: a number, N-1, LiveRevisionNum, [Before:]Tag:x or ChangeSet:x.",
+        metavar="REVISION",
+    ),
     flag("upgrade", "Bring in what upstream changed; what was set here stays."),
     option("target", "Point the units at this target; - at none.", metavar="TARGET", complete="targets"),
     option("change-desc", "Why; it becomes the description of the revision.", metavar="TEXT"),
@@ -90,8 +94,10 @@ def _tell_one(call: Call, before: Wire, changed: Wire) -> None:
     if call.yes("dry-run"):
         text = _difference(before, changed)
         call.out.show(changed, lambda: text or f"dry run: unit {before['Slug']} would not change")
+        _tell_held(call, changed["Slug"], changed)
         return
     said(call, KIND, "updated", changed)
+    _tell_held(call, changed["Slug"], changed)
     if news:
         tell_what_is_next(call, [changed])
 
@@ -116,6 +122,8 @@ def _update_many(call: Call) -> None:
             query["restore"] = restore
         done = call.hub.units.patch_all(body, where=where, **query)
     verb = "upgrade" if call.yes("upgrade") else "update"
+    for element in done:
+        _tell_held(call, (element.get("Unit") or {}).get("Slug"), element)
     if call.out.how == "mutations":
         units = [one["Unit"] for one in done if one.get("Unit")]
         call.out.write("\n".join(_mutations(one, above=before[one["UnitID"]]["HeadMutationNum"]) for one in units))
@@ -187,6 +195,15 @@ def _patch_data(call: Call, unit: Wire, query: dict[str, str]) -> Wire:
     if about and not call.yes("dry-run"):
         changed = call.hub.units.patch(unit["UnitID"], about, space_id=unit["SpaceID"])
     return changed
+
+
+def _tell_held(call: Call, slug: object, answer: Wire) -> None:
+    """Say which changes of upstream were left out since the place was set here, one a line."""
+    for one in answer.get("Held") or []:
+        name = f"{one['Resource']['ResourceType'].rpartition('/')[2]} {one['Resource']['ResourceNameWithoutScope']}"
+        ours, theirs = (str(one.get(side) or "nothing").strip() for side in ("Ours", "Theirs"))
+        if call.out.is_for_people:
+            call.out.say(f"held in {slug}: {name} {one['Path']} stays {ours}, upstream has {theirs}")
 
 
 def _is_relative(restore: str) -> bool:
