@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +19,9 @@ from confighub.hub.store.columns import metadata
 from confighub.hub.store.database import Database
 from confighub.hub.store.history import APPEND_ONLY
 from confighub.hub.store.migrate import SCHEMA, bring_up_to_date
+
+PR_SET_PDEATHSIG = 1
+"""Linux: the signal that a child gets when its parent is gone, so that killed tests leave no server behind."""
 
 TEMPLATE = "hub_template"
 SHARED = "hub_shared"
@@ -58,17 +64,18 @@ class PostgreSQL:
         with TemporaryDirectory(prefix="hub-pg-", ignore_cleanup_errors=True) as name:
             server = cls(programs, Path(name))
             # initdb refuses root, so root hands the folder to nobody.
-            if os.geteuid() == 0:
-                shutil.chown(name, "nobody")
+            if (user := _user()) is not None:
+                shutil.chown(name, user)
             data = str(server.folder / "data")
             server._run("initdb", "-D", data, "-U", "hub", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
-            options = f"-c listen_addresses='' -c unix_socket_directories={name} -c fsync=off -c full_page_writes=off"
-            server._run("pg_ctl", "-D", data, "-o", options, "-l", str(server.folder / "log"), "-w", "start")
+            process = server._start(data)
             try:
+                server._wait(process)
                 server._make_template()
                 yield server
             finally:
-                server._run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+                process.send_signal(signal.SIGQUIT)
+                process.wait()
 
     @contextmanager
     def fresh(self) -> Iterator[str]:
@@ -115,13 +122,44 @@ class PostgreSQL:
         with psycopg.connect(f"host={self.folder} user=hub dbname=postgres", autocommit=True) as connection:
             connection.execute(statement.encode())
 
+    def _start(self, data: str) -> subprocess.Popen[bytes]:
+        options = ["listen_addresses=", f"unix_socket_directories={self.folder}", "fsync=off", "full_page_writes=off"]
+        with (self.folder / "log").open("wb") as log:
+            return subprocess.Popen(
+                [str(self.programs / "postgres"), "-D", data, *(f"--{option}" for option in options)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                user=_user(),
+                preexec_fn=_die_with_parent,
+            )
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        while True:
+            try:
+                self._execute("SELECT 1")
+                return
+            except psycopg.OperationalError:
+                assert process.poll() is None, (self.folder / "log").read_text()
+                time.sleep(0.05)
+
     def _run(self, program: str, *arguments: str) -> None:
-        user = "nobody" if os.geteuid() == 0 else None
         subprocess.run(
             [str(self.programs / program), *arguments],
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             cwd=self.folder,
-            user=user,
+            user=_user(),
         )
+
+
+def _user() -> str | None:
+    """Return who the server runs as: initdb refuses root."""
+    return "nobody" if os.geteuid() == 0 else None
+
+
+def _die_with_parent() -> None:
+    if os.uname().sysname == "Linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
