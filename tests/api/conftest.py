@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.api.running import HubProcess, fresh_store
+from tests.hub.databases import PostgreSQL, find_postgresql
 
 _NUMBERS = itertools.count(1)
 
@@ -27,6 +29,32 @@ def shared_hub(store_template: Path, tmp_path_factory: pytest.TempPathFactory) -
     hub = HubProcess.on(store_template, tmp_path_factory.mktemp("shared") / "hub", _port())
     yield hub
     hub.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    """A running hub on a PostgreSQL server of its own; missing, the test is skipped, and fails under CI."""
+    programs = find_postgresql()
+    if programs is None:
+        message = "postgresql is missing: apt-get install postgresql"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    with PostgreSQL.running(programs) as server, server.fresh() as url:
+        folder = tmp_path_factory.mktemp("on-postgresql") / "hub"
+        fresh_store(folder, url)
+        hub = HubProcess(folder, _port(), database_url=url)
+        hub.start()
+        yield hub
+        hub.close()
+
+
+@pytest.fixture(params=["shared_hub", "postgresql_hub"], ids=["sqlite", "postgresql"])
+def either_hub(request: pytest.FixtureRequest) -> HubProcess:
+    """The shared hub, and one on the other database."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, HubProcess)
+    return found
 
 
 @pytest.fixture

@@ -70,9 +70,9 @@ class Answer:
         return json.loads(self.body)
 
 
-def fresh_store(folder: Path) -> None:
-    """Make a store with one user."""
-    hub = Hub(HubSettings(data_dir=folder))
+def fresh_store(folder: Path, database_url: str = "") -> None:
+    """Make a store with one user, by default on SQLite."""
+    hub = Hub(HubSettings(data_dir=folder, database_url=database_url))
     people.add_user(hub, USER, PASSWORD)
     hub.close()
 
@@ -84,6 +84,7 @@ class HubProcess:
     folder: Path
     port: int
     environ: dict[str, str] = field(default_factory=dict)
+    database_url: str = ""
     process: subprocess.Popen[bytes] | None = None
     log: Path = field(init=False)
 
@@ -115,6 +116,8 @@ class HubProcess:
             "--data",
             str(self.folder),
         ]
+        if self.database_url:
+            command += ["--database", self.database_url]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=os.environ | self.environ, start_new_session=True

@@ -14,11 +14,11 @@ CASES = sorted((Path(__file__).parent.parent / "cases/wire").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_the_public_client_is_answered(shared_hub: HubProcess, path: Path) -> None:
+def test_the_public_client_is_answered(either_hub: HubProcess, path: Path) -> None:
     case = json.loads(path.read_text())
 
-    with prepared(shared_hub, case["given"]) as names:
-        replay(shared_hub, case, names)
+    with prepared(either_hub, case["given"]) as names:
+        replay(either_hub, case, names)
 
 
 def test_every_observed_command_has_its_case(shared: Path) -> None:
