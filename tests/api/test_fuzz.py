@@ -22,8 +22,8 @@ OPERATIONS = [
     (path, method, operation)
     for path, item in DOCUMENT["paths"].items()
     for method, operation in item.items()
-    # A stream does not end by itself; organizations are what everything else hangs on.
-    if not path.endswith("/stream") and "organization" not in path
+    # A stream does not end by itself; what everything else hangs on is not deleted.
+    if not path.endswith("/stream") and not (method == "delete" and "/organization" in path)
 ]
 EXAMPLES = 25
 
@@ -69,6 +69,8 @@ def known_ids(shared_hub: HubProcess, new_space: Callable[..., tuple[str, str]])
         "mutation_id": shared_hub.ok("GET", f"{unit}/mutation")[0]["Mutation"]["MutationID"],
         "unit_event_id": shared_hub.ok("GET", f"{unit}/unit_event")[0]["UnitEventID"],
         "user_id": shared_hub.ok("GET", "/api/me")["UserID"],
+        "organization_id": shared_hub.ok("GET", "/api/me")["OrganizationID"],
+        "organization_member_id": shared_hub.ok("GET", "/api/me")["UserID"],
     }
 
 
