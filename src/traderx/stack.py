@@ -126,8 +126,11 @@ class Stack:
             self._until(is_connected, name)
 
     def revive(self, environment: str, *, with_hub: bool = True) -> None:
-        """Start again whatever died of our hub, our runtime and the environment's worker; quick when nothing did."""
-        known = self.processes.known()
+        """Start again whatever died of our hub, our runtime and the environment's worker; quick when nothing did.
+
+        What ``stop`` ended stays ended, also when a deploy runs meanwhile.
+        """
+        known = {name: one for name, one in self.processes.known().items() if one.pid}
         for name in (*((HUB,) if with_hub else ()), RUNTIME, worker_process(environment)):
             if name in known and not self.processes.is_alive(name):
                 if name == RUNTIME:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import urllib.request
 import uuid
 from collections.abc import Callable
@@ -170,3 +171,18 @@ def test_two_projects_run_side_by_side(dev: System, new_system: Callable[[], Sys
     assert set(other.status()["services"].values()).isdisjoint(dev.status()["services"].values())
     for system in (dev, other):
         assert eventually("ready", lambda system=system: system.status()["ready"])  # type: ignore[misc]
+
+
+def test_down_during_a_deploy_ends_everything_and_the_deploy_says_so(new_system: Callable[[], System]) -> None:
+    system = new_system()
+    system.must("up")
+    space = system.space("dev")
+    system.must("cub", "run", "set-env", "*", "ROUND=1", "--space", space, "--where", "Slug LIKE '%-deployment'")
+    deploy = system.start("ordered-apply", "dev")
+    time.sleep(1)
+
+    system.must("down")
+
+    said, _ = deploy.communicate(timeout=120)
+    assert "Traceback" not in said
+    assert eventually("no process left", lambda: not system.processes())
