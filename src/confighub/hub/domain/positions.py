@@ -12,6 +12,7 @@ from confighub.data import lists
 from confighub.data.document import parse
 from confighub.data.path import MISSING, Step, child, join, positioned, split
 from confighub.data.resource import identity
+from confighub.errors import NotAResource, NotYaml
 from confighub.records.mutations import ResourceMutation
 
 
@@ -70,11 +71,17 @@ def _counts_items(record: ResourceMutation) -> bool:
 
 
 def trees_of(text: str) -> dict[tuple[str, str], Any]:
-    """Return the content of each resource of the text, by type and name without namespace."""
+    """Return the content of each resource of the text, by type and name without namespace.
+
+    Empty for the text of another toolchain, such as properties: its paths count no list items.
+    """
     found: dict[tuple[str, str], Any] = {}
-    for placed in parse(text).documents:
-        info = identity(placed.document)
-        found[info.resource_type, info.resource_name_without_scope] = placed.document.data
+    try:
+        for placed in parse(text).documents:
+            info = identity(placed.document)
+            found[info.resource_type, info.resource_name_without_scope] = placed.document.data
+    except (NotYaml, NotAResource):
+        return {}
     return found
 
 

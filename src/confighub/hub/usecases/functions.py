@@ -173,7 +173,8 @@ def _run(
             combine_results=request.combine_results,
         )
         answer = _answer(unit, result)
-        if result.text == text or not result.success or revision_id:
+        # properties are written anew by every call, even by one that only reads
+        if not result.mutators or result.text == text or not result.success or revision_id:
             return unit, answer, None
         require_space(tx, caller, unit.space_id, "write")
         steps = tuple(
