@@ -93,19 +93,22 @@ def _take_back(call: Call, units: list[Wire], slug: str) -> None:
     """Bring every unit that has moved back to the text it had, and apply that where it is live."""
     now = {one["Unit"]["UnitID"]: one["Unit"] for one in call.hub.units.list(where=_all_of(units), include="")}
     moved = [one for one in units if now[one["UnitID"]]["HeadRevisionNum"] != one["HeadRevisionNum"]]
+    gated = set()
     for unit in moved:
         why = {"LastChangeDescription": f"change set {slug} was taken back"}
         restore = str(unit["HeadRevisionNum"])
-        call.hub.units.patch(unit["UnitID"], why, space_id=unit["SpaceID"], restore=restore)
+        changed = call.hub.units.patch(unit["UnitID"], why, space_id=unit["SpaceID"], restore=restore)
+        if changed.get("ApplyGates"):
+            gated.add(unit["UnitID"])
     live = [one for one in moved if one.get("LiveRevisionNum") and not call.yes("restore-only")]
     if live:
         note(f"taking back: {', '.join(str(one['Slug']) for one in live)}")
-        run_on(call, "Apply", live, lambda unit: _live_again(call, unit))
+        run_on(call, "Apply", live, lambda unit: _live_again(call, unit, is_gated=unit["UnitID"] in gated))
 
 
-def _live_again(call: Call, unit: Wire) -> Wire:
-    """Apply the revision that was live before: it needs no new approval."""
-    revision = str(unit["LiveRevisionNum"])
+def _live_again(call: Call, unit: Wire, *, is_gated: bool) -> Wire:
+    """Apply the head, or what was live before where the head would need a new approval."""
+    revision = str(unit["LiveRevisionNum"]) if is_gated else ""
     return call.hub.units.apply(unit["UnitID"], space_id=unit["SpaceID"], revision=revision)
 
 
