@@ -7,15 +7,42 @@ same, byte for byte at the same places.
 
 from __future__ import annotations
 
+import re
+
 import re2
 import yaml
+
+from confighub.errors import NotYaml
 
 # A comment, then a bracket that closes or a comma: outside of brackets, only a script in a text looks like that.
 _COMMENT_BEFORE_END = re2.compile(r"[ \t]#[^\n]*\n(?:\s|#[^\n]*\n)*[\]},]")
 
 
+MAX_DEPTH = 1000
+"""How many brackets may be open at once: strict readers take quadratic time, and nobody writes a hundred."""
+
+
+def refuse_deep(source: bytes) -> None:
+    """Return when no more than MAX_DEPTH brackets are open at any place; those inside texts count too.
+
+    Raises: NotYaml.
+    """
+    if source.count(b"[") + source.count(b"{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for bracket in re.finditer(rb"[\[\]{}]", source):
+        depth += 1 if bracket.group() in b"[{" else -1 if depth else 0
+        if depth > MAX_DEPTH:
+            line = source.count(b"\n", 0, bracket.start()) + 1
+            raise NotYaml(f"line {line}: more than {MAX_DEPTH} brackets are open")
+
+
 def readable(source: bytes) -> bytearray:
-    """Return a copy of a document that the C parser reads as other readers do."""
+    """Return a copy of a document that the C parser reads as other readers do.
+
+    Raises: NotYaml for brackets nested beyond measure.
+    """
+    refuse_deep(source)
     if b" #" in source and _COMMENT_BEFORE_END.search(source):
         return flattened(source) or bytearray(source)
     return bytearray(source)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 import re2
-from ryml import _ryml
+from ryml import ExceptionVisit, _ryml
 
 from confighub.data import scalars
 from confighub.data.tree import (
@@ -31,6 +31,9 @@ from confighub.errors import NotYaml
 
 MAX_EXPANDED_NODES = 100_000
 """How many nodes a document may have once its aliases are followed; a real manifest stays far below."""
+
+MAX_DEPTH = 100
+"""How many levels a document may have; the C parser's own limit for plain documents is a little lower."""
 
 # Scalars that rapidyaml writes as text though plain ones mean a number, a boolean or null. RE2 scans nine times faster.
 _ODD = re2.compile(
@@ -60,7 +63,10 @@ _decode = msgspec.json.Decoder().decode
 def _json(tree: Any, size: int) -> bytes:
     # JSON of ordinary manifests is shorter than twice the YAML; the emitter says how much it would have needed
     buffer = bytearray(2 * size + 256)
-    failed, needed = _ryml.emit_json_to_substr(tree, 0, buffer)
+    try:
+        failed, needed = _ryml.emit_json_to_substr(tree, 0, buffer)
+    except ExceptionVisit:
+        raise NotYaml("nested too deep to be read") from None
     if failed:
         buffer = bytearray(needed)
         _, needed = _ryml.emit_json_to_substr(tree, 0, buffer)
@@ -106,6 +112,8 @@ class _Walk:
         return self._visit(root, 0)[0]
 
     def _visit(self, node: int, depth: int) -> tuple[Any, int]:
+        if depth > MAX_DEPTH:
+            raise NotYaml("nested too deep to be read")
         tree = self.tree
         kind = node_type(tree, node)
         if kind & ALIAS:

@@ -9,8 +9,8 @@ import base64
 import binascii
 import re
 
+from confighub.data import brackets, spans
 from confighub.data import document as documents
-from confighub.data import spans
 from confighub.data.document import Document
 from confighub.data.path import Steps, get, join
 from confighub.data.tree import MAP, NONE, SEQ, node_key, node_type
@@ -43,6 +43,7 @@ def refuse(text: str) -> None:
     template = _template(text)
     if template is not None:
         raise template
+    brackets.refuse_deep(text.encode("utf-8", "surrogatepass"))
     problem = documents.first_problem(text)
     if problem is not None:
         raise problem
