@@ -169,20 +169,18 @@ class Document:
         return node
 
     def _find(self, steps: tuple[str | int, ...]) -> int:
-        tree, node, here = self.tree, self.root, self.data
-        for step in steps:
-            # the data tells maps from lists without asking the tree
-            if type(here) is dict:
-                node = find_child(tree, node, str(step).encode())
-                here = here.get(step)
-            elif type(here) is list and type(step) is int:
-                node = nth_child(tree, node, step)
-                here = here[step] if step < len(here) else None
-            else:
-                return NONE
-            if node == NONE:
-                return NONE
-        return node
+        if not steps:
+            return self.root
+        above = self.find(steps[:-1])
+        if above == NONE:
+            return NONE
+        tree, step = self.tree, steps[-1]
+        kind = node_type(tree, above)
+        if kind & MAP:
+            return int(find_child(tree, above, str(step).encode()))
+        if kind & SEQ and type(step) is int:
+            return nth_child(tree, above, step)
+        return NONE
 
     def type_of(self, node: int) -> int:
         """Return the parser's type bits of a node."""

@@ -22,6 +22,7 @@ from confighub.data.tree import (
     LITERAL,
     MAP,
     NONE,
+    PROPERTIES,
     SEQ,
     SINGLE,
     child_at,
@@ -122,10 +123,30 @@ def set_at(document: Document, node: int, depth: int, steps: Steps, value: Any) 
 
 def replace(document: Document, node: int, value: Any) -> list[Splice]:
     """Return the splices that put a value in the place of a node's value."""
+    leaf = leaf_splice(document, node, value)
+    return [leaf] if leaf is not None else _replace_whole(document, node, node_type(document.tree, node), value)
+
+
+def leaf_splice(document: Document, node: int, value: Any) -> Splice | None:
+    """Return the splice that puts a scalar in a scalar's place; nothing else can change its meaning by that.
+
+    None when either is more: a container, an alias, or raw text over several lines.
+    """
     kind = node_type(document.tree, node)
-    if not isinstance(value, (dict, list, Raw)) and not kind & (MAP | SEQ | ALIAS):
-        return [_set_scalar(document, node, kind, value)]
-    return _replace_whole(document, node, kind, value)
+    if kind & (MAP | SEQ | ALIAS) or isinstance(value, (dict, list)):
+        return None
+    if not isinstance(value, Raw):
+        return _set_scalar(document, node, kind, value)
+    if kind & (PROPERTIES | BLOCK_SCALAR) or "\n" in value.text.rstrip("\n"):
+        return None
+    if node == document.root or _in_flow(document, node) or isinstance(plain(value), (dict, list)):
+        return None
+    start, end = spans.scalar_span(document, node)
+    if start == end or document.source.find(b"\n", start, end) >= 0:
+        return None
+    # the text brings its own comment, or none
+    end = _comment_behind_span(document.source, end)[1]
+    return Splice(start, end, value.text.rstrip("\n").encode())
 
 
 def _set_scalar(document: Document, node: int, kind: int, value: scalars.Scalar) -> Splice:
@@ -203,6 +224,9 @@ def _replace_whole(document: Document, node: int, kind: int, value: Any) -> list
     entry_column = spans.column(source, spans.entry_start(document, node))
     lines = render.block(value, form)
     if in_list:
+        if isinstance(value, Raw) and not kind & (MAP | SEQ | BLOCK_SCALAR):
+            # the text brings its own comment, or none
+            end = comment_span(document, node)[1]
         body = [lines[0], *_indented(lines[1:], entry_column + 2)]
         return [Splice(behind, end, b" " + _joined(document, body))]
     if not render.goes_below(value, lines):
@@ -214,7 +238,6 @@ def _replace_whole(document: Document, node: int, kind: int, value: Any) -> list
         ):
             end = spans.line_end(source, end)
         elif isinstance(value, Raw) and not kind & (MAP | SEQ | BLOCK_SCALAR):
-            # the text brings its own comment, or none
             end = comment_span(document, node)[1]
         if start < end and source.find(b"\n", behind, start) < 0:
             return [Splice(start, end, _joined(document, body))]
@@ -311,7 +334,7 @@ def _insert_below(document: Document, at: int, lines: list[str]) -> Splice:
 def add_item(document: Document, node: int, value: Any, *, after: int | None = None) -> list[Splice]:
     """Return the splices that add a list item behind ``after`` (a node), at the front for NONE, else at the end."""
     tree, source = document.tree, document.source
-    form = render.layout(document)
+    form = render.layout_for(document, value, in_list=True)
     last = last_child(tree, node) if after is None else after
     if node_type(tree, node) & FLOW or first_child(tree, node) == NONE:
         text = render.flow(plain(value), form)
@@ -428,11 +451,13 @@ def comment_span(document: Document, node: int) -> tuple[int, int]:
         at = spans.scalar_span(document, node)[0]
     else:
         at = spans.value_span(document, node)[1]
+    return _comment_behind_span(source, at)
+
+
+def _comment_behind_span(source: bytes, at: int) -> tuple[int, int]:
     end = spans.line_end(source, at)
     found = source.find(b" #", at, end)
-    if found < 0:
-        return end, end
-    return found + 1, end
+    return (found + 1, end) if found >= 0 else (end, end)
 
 
 def comment_behind(source: bytes, end: int) -> str:

@@ -6,6 +6,7 @@ counts positions. Whatever changes structure is read back and must mean what was
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from confighub.data import compare, edit, normal, render
@@ -14,7 +15,7 @@ from confighub.data.document import Document, document, forget, remember
 from confighub.data.edit import Splice
 from confighub.data.path import MISSING, Step, Steps, get, join
 from confighub.data.render import Layout, Raw
-from confighub.data.tree import ALIAS, BLOCK_SCALAR, MAP, NONE, PROPERTIES, SEQ, child_at, node_type
+from confighub.data.tree import BLOCK_SCALAR, FLOW, MAP, NONE, PROPERTIES, SEQ, child_at, node_type
 from confighub.errors import BadPath, NotYaml
 from confighub.records.mutations import MutationType
 
@@ -34,6 +35,7 @@ class Editor:
         self._failure = ""
         self._grown = 0
         self._pending: set[Steps] = set()
+        self._busy: list[Steps] = []
         self._placed: list[tuple[Steps, Any]] = []
 
     @property
@@ -61,24 +63,22 @@ class Editor:
         current = get(self._expected, steps)
         if current is not MISSING and not isinstance(value, Raw) and _same(current, value):
             return False
-        if self._needs_reading or steps in self._pending:
+        if steps in self._pending or self._is_busy(steps):
             self._settle()
         node, depth = edit.locate(self._now, steps)
-        is_leaf = depth == len(steps) and not isinstance(value, (dict, list, Raw))
-        kind = node_type(self._now.tree, node)
-        if is_leaf and not kind & (MAP | SEQ | ALIAS):
-            splice = edit.replace(self._now, node, value)
-            self._splices += splice
+        leaf = edit.leaf_splice(self._now, node, value) if depth == len(steps) else None
+        if leaf is not None:
+            kind = node_type(self._now.tree, node)
+            self._splices.append(leaf)
             self._pending.add(steps)
-            simple = not kind & (PROPERTIES | BLOCK_SCALAR) and b"\n" not in splice[0].new
-            self._texts[steps] = self._leaf_text(splice[0]) if simple else ""
+            simple = not kind & (PROPERTIES | BLOCK_SCALAR) and b"\n" not in leaf.new
+            self._texts[steps] = self._leaf_text(leaf) if simple else ""
             self._note(steps, "Update")
         else:
-            if self._splices:
+            place = steps[:depth]
+            if self._is_busy(place) or (depth == len(steps) and self._has_pending_below(steps)):
                 self._settle()
-                node, depth = edit.locate(self._now, steps)
-            self._splices += edit.set_at(self._now, node, depth, steps, value)
-            self._needs_reading = True
+            self._change(place, lambda: edit.set_at(self._now, *edit.locate(self._now, steps), steps, value))
             self._note_structure(steps, depth, value)
         new = edit.plain(value)
         if self._needs_reading:
@@ -110,12 +110,12 @@ class Editor:
         """Take out a map entry or list item; return whether there was one."""
         if get(self._expected, steps) is MISSING:
             return False
-        self._settle()
-        node, depth = edit.locate(self._now, steps)
-        if depth < len(steps):
+        place = steps[:-1]
+        if self._is_busy(place) or self._has_pending_below(steps):
+            self._settle()
+        if edit.locate(self._now, steps)[1] < len(steps):
             return False
-        self._splices += edit.remove(self._now, node)
-        self._needs_reading = True
+        self._change(place, lambda: edit.remove(self._now, edit.locate(self._now, steps)[0]))
         self._grown -= _size(get(self._expected, steps))
         if isinstance(steps[-1], int):
             self._moved.add(steps[:-1])
@@ -129,16 +129,17 @@ class Editor:
 
     def insert(self, steps: Steps, value: Any, *, position: int | None = None) -> None:
         """Add an item to the list at the steps, at a position or at the end."""
-        self._settle()
+        if self._is_busy(steps):
+            self._settle()
         node, depth = edit.locate(self._now, steps)
         if depth < len(steps) or not node_type(self._now.tree, node) & SEQ:
             raise BadPath(f"no list at {join(steps)}")
         size = len(get(self._expected, steps))
         at = size if position is None else min(position, size)
-        after = None if at == size else NONE if at == 0 else child_at(self._now.tree, node, at - 1)
-        self._splices += edit.add_item(self._now, node, value, after=after)
-        self._needs_reading = True
+        self._change(steps, lambda: self._added_item(steps, value, at, size))
         if at == size:
+            if isinstance(value, Raw) and value.is_wire and not node_type(self._now.tree, node) & FLOW:
+                self._texts[(*steps, at)] = value.text
             self._note((*steps, at), "Add")
         else:
             self._moved.add(steps)
@@ -148,6 +149,32 @@ class Editor:
         items = list(get(self._expected, steps))
         items.insert(at, new)
         self._expected = _with(self._expected, steps, items)
+
+    def _added_item(self, steps: Steps, value: Any, at: int, size: int) -> list[Splice]:
+        node = edit.locate(self._now, steps)[0]
+        after = None if at == size else NONE if at == 0 else child_at(self._now.tree, node, at - 1)
+        return edit.add_item(self._now, node, value, after=after)
+
+    def _change(self, place: Steps, make: Callable[[], list[Splice]]) -> None:
+        """Note a change of structure at a place; together with the splices that wait, unless they meet."""
+        made = make()
+        if any(
+            one.start == other.start or (one.start < other.end and other.start < one.end)
+            for one in self._splices
+            for other in made
+        ):
+            self._settle()
+            made = make()
+        self._splices += made
+        self._needs_reading = True
+        self._busy.append(place)
+
+    def _is_busy(self, steps: Steps) -> bool:
+        """Say whether a change of structure waits at the place, above it or below it."""
+        return any(steps[: len(place)] == place[: len(steps)] for place in self._busy)
+
+    def _has_pending_below(self, steps: Steps) -> bool:
+        return any(place[: len(steps)] == steps for place in self._pending)
 
     def set_comment(self, steps: Steps, text: str) -> bool:
         """Put a comment beside the value at the steps; return whether there is such a place."""
@@ -216,6 +243,7 @@ class Editor:
         self._grown = 0
         self._placed.clear()
         self._pending.clear()
+        self._busy.clear()
 
     def _is_proven(self, before: Document) -> bool:
         """Read the new text and say whether it means what was asked."""

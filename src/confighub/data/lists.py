@@ -41,15 +41,28 @@ def key_of(item: Any, fields: tuple[str, ...]) -> tuple[Any, ...] | None:
 
 def key_fields(field: str, *sides: list[Any]) -> tuple[str, ...] | None:
     """Return the key that identifies every item of all the given lists, or None when there is none."""
+    if not any(sides):
+        return None
     for fields in (*_KEYS.get(field, ()), *_GENERAL):
-        if all(_is_keyed_by(side, fields) for side in sides) and any(sides):
+        if all(_identities(side, fields) is not None for side in sides):
             return fields
     return None
 
 
-def _is_keyed_by(items: list[Any], fields: tuple[str, ...]) -> bool:
-    keys = [key_of(item, fields) for item in items]
-    return None not in keys and len(set(keys)) == len(keys)
+def _identities(items: list[Any], fields: tuple[str, ...]) -> list[Any] | None:
+    """Return what identifies each item by these fields, or None when they do not tell all items apart."""
+    first, *others = fields
+    try:
+        found = [item[first] for item in items]
+        if others:
+            found = [
+                (value, *(item.get(name, _DEFAULTS.get(name)) for name in others))
+                for value, item in zip(found, items, strict=True)
+            ]
+        is_key = len(set(found)) == len(found)
+    except (KeyError, TypeError):  # a field is missing, an item is no map, or a value is no scalar
+        return None
+    return found if is_key else None
 
 
 def match(field: str, old: list[Any], new: list[Any]) -> dict[int, int]:
@@ -58,27 +71,51 @@ def match(field: str, old: list[Any], new: list[Any]) -> dict[int, int]:
     ``field`` is the map key that holds the lists. Keyed lists match by key, then what is left by another name it kept,
     then a lone change in the same place. Other lists match by equal content in order, then by place.
     """
-    fields = key_fields(field, old, new)
-    if fields is None:
-        return _match_by_content(old, new)
-    places = {key_of(item, fields): at for at, item in enumerate(new)}
-    found = {at: places[key] for at, item in enumerate(old) if (key := key_of(item, fields)) in places}
+    keyed = _match_by_key(field, old, new)
+    return _match_by_content(old, new) if keyed is None else keyed
+
+
+def find(field: str, item: Any, items: list[Any]) -> int | None:
+    """Return where an item stands in a keyed list, -1 when it is not there; None when the list is not keyed."""
+    found = _match_by_key(field, [item], items)
+    return None if found is None else found.get(0, -1)
+
+
+def _match_by_key(field: str, old: list[Any], new: list[Any]) -> dict[int, int] | None:
+    if not old and not new:
+        return None
+    for fields in (*_KEYS[field], *_GENERAL) if field in _KEYS else _GENERAL:
+        before = _identities(old, fields)
+        after = _identities(new, fields) if before is not None else None
+        if before is not None and after is not None:
+            return _match_keyed(old, before, new, after, fields[0])
+    return None
+
+
+def _match_keyed(old: list[Any], before: list[Any], new: list[Any], after: list[Any], first: str) -> dict[int, int]:
+    if before == after:
+        return {at: at for at in range(len(old))}
+    places = {key: at for at, key in enumerate(after)}
+    found = {at: places[key] for at, key in enumerate(before) if key in places}
     for name in _SECONDARY:
-        if name not in fields[:1]:
-            _match_rest(old, new, (name,), found)
+        if len(found) == len(old) or len(found) == len(new):
+            break
+        if name != first:
+            _match_rest(old, new, name, found)
     return found
 
 
-def _match_rest(old: list[Any], new: list[Any], fields: tuple[str, ...], found: dict[int, int]) -> None:
+def _match_rest(old: list[Any], new: list[Any], field: str, found: dict[int, int]) -> None:
+    """Match what is left by another name that it kept."""
+    left = [at for at in range(len(old)) if at not in found]
+    ours = [old[at].get(field) for at in left]
+    if not any(ours):
+        return
     taken = set(found.values())
     free = [at for at in range(len(new)) if at not in taken]
-    left = [at for at in range(len(old)) if at not in found]
-    if not free or not left:
-        return
-    ours = [key_of(old[at], fields) for at in left]
-    theirs = [key_of(new[at], fields) for at in free]
+    theirs = [new[at].get(field) for at in free]
     for at, key in zip(left, ours, strict=True):
-        if key is not None and ours.count(key) == 1 and theirs.count(key) == 1:
+        if isinstance(key, (str, int)) and ours.count(key) == 1 and theirs.count(key) == 1:
             found[at] = free[theirs.index(key)]
 
 

@@ -10,10 +10,10 @@ Source: spec merge.md; lists are matched by key where the reference counts posit
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from confighub.data import compare, lists, normal, resource
 from confighub.data.assembly import rebuilt, with_document
+from confighub.data.cache import Cache
 from confighub.data.document import Document, Stream, document, parse
 from confighub.data.editor import Editor
 from confighub.data.path import MISSING, Steps, get, join
@@ -74,18 +74,18 @@ def upgrade(*, base: str, ours: str, theirs: str, own: list[ResourceMutation], i
     ``own`` are the records of our unit against its present text; a false predicate protects.
     Raises: NotYaml, NotAResource.
     """
-    return _Upgrade(parse(base), parse(ours), parse(theirs), own, index).merged()
+    return _Upgrade(_step(base, theirs), parse(ours), own, index).merged()
 
 
 class _Upgrade:
-    def __init__(self, base: Stream, ours: Stream, theirs: Stream, own: list[ResourceMutation], index: int) -> None:
-        self.base, self.ours, self.theirs, self.index = base, ours, theirs, index
+    def __init__(self, step: _Step, ours: Stream, own: list[ResourceMutation], index: int) -> None:
+        self.base, self.pairs, self.ours, self.index = step.base, step.pairs, ours, index
         self.records = {_key(record.resource): record for record in own}
         self.held: list[Held] = []
         self.conflicts: list[Conflict] = []
 
     def merged(self) -> Merged:
-        pairs = {id(pair.old): pair for pair in _pairs(self.base, self.theirs) if pair.old is not None}
+        pairs = {id(pair.old): pair for pair in self.pairs if pair.old is not None}
         counterparts = self._counterparts()
         changed: dict[int, bytes] = {}
         removed: set[int] = set()
@@ -168,7 +168,7 @@ class _Upgrade:
         """Bring in the resources that upstream added, each at the end; one that we have under its name stays ours."""
         records: list[ResourceMutation] = []
         mine = {_key(self._info(at)): placed.document for at, placed in enumerate(self.ours.documents)}
-        for pair in _pairs(self.base, self.theirs):
+        for pair in self.pairs:
             if pair.old is not None or pair.new is None:
                 continue
             if _key(pair.info) in mine:
@@ -203,7 +203,7 @@ class _OneDocument:
         if change.is_container or get(self.editor.data, steps) is MISSING:
             self._check_below(change, steps, "upstream gave it another shape")
         if self._text_at(steps) != change.text:
-            self.editor.set(steps, Raw(change.text))
+            self.editor.set(steps, Raw(change.text, is_wire=True))
 
     def _delete(self, change: Upstream) -> None:
         steps, depth = resolve(self.editor.data, change.steps)
@@ -218,17 +218,16 @@ class _OneDocument:
             return
         items = get(self.editor.data, steps) if depth == len(change.steps) else MISSING
         if not isinstance(items, list):
-            self.editor.set(steps, [document(change.text.encode()).data])
+            self.editor.set(steps, [change.value])
             return
         name = next((step for step in reversed(change.steps) if isinstance(step, str)), "")
-        value = document(change.text.encode()).data
-        twin = lists.match(name, [value], items).get(0) if lists.key_fields(name, [value], items) else None
-        if twin is not None:
-            if not are_same(items[twin], value):
+        twin = lists.find(name, change.value, items)
+        if twin is not None and twin >= 0:
+            if not are_same(items[twin], change.value):
                 self._hold((*steps, twin), change)
             return
         position = place_behind(name, items, change)
-        self.editor.insert(steps, Raw(change.text), position=position)
+        self.editor.insert(steps, Raw(change.text, is_wire=True), position=position)
 
     def _is_kept(self, change: Upstream, steps: Steps, depth: int) -> bool:
         own = self.protection.of(steps[:depth] if depth < len(change.steps) else steps)
@@ -261,15 +260,21 @@ def _key(info: ResourceInfo) -> tuple[str, str]:
     return info.resource_type, bare
 
 
-@lru_cache(maxsize=64)
-def _cached_pairs(base: str, theirs: str) -> tuple[compare.Pair, ...]:
-    return tuple(compare.pairs(parse(base), parse(theirs)))
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Upstream's two texts, paired; many clones take the same step."""
+
+    base: Stream
+    pairs: list[compare.Pair]
 
 
-def _pairs(base: Stream, theirs: Stream) -> tuple[compare.Pair, ...]:
-    # parse keeps documents by content, so the cached pairs hold the very documents of these streams
-    pairs = _cached_pairs(base.text, theirs.text)
-    known = {id(placed.document) for placed in base.documents}
-    if all(pair.old is None or id(pair.old) in known for pair in pairs):
-        return pairs
-    return tuple(compare.pairs(base, theirs))
+_steps: Cache[tuple[str, str], _Step] = Cache(2**21)
+
+
+def _step(base: str, theirs: str) -> _Step:
+    found = _steps.get((base, theirs))
+    if found is None:
+        old = parse(base)
+        found = _Step(old, compare.pairs(old, parse(theirs)))
+        _steps.put((base, theirs), found, len(base) + len(theirs))
+    return found

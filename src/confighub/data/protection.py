@@ -17,6 +17,7 @@ class Protection:
         self.base, self.ours = base, ours
         self.own: dict[Steps, MutationInfo] = {}
         self._gone: dict[Steps, MutationInfo] = {}
+        self._in_place: dict[Steps, bool] = {}
         shifted: dict[Steps, MutationInfo] = {}
         for path, info in record.path_mutation_map.items() if record is not None else ():
             if not info.predicate:
@@ -29,8 +30,7 @@ class Protection:
         was, now = self.base, self.ours
         for depth, step in enumerate(steps):
             if isinstance(step, int) and isinstance(now, list):
-                name = next((key for key in reversed(steps[:depth]) if isinstance(key, str)), "")
-                if isinstance(was, list) and not _keeps_places(name, was, now):
+                if isinstance(was, list) and not self._keeps_places(steps[:depth], was, now):
                     shifted[steps[:depth]] = info
                     return
                 if step >= len(now):
@@ -39,6 +39,19 @@ class Protection:
             was = child(was, step) if was is not MISSING else MISSING
             now = child(now, step) if now is not MISSING else MISSING
         self.own[steps] = info
+
+    def _keeps_places(self, steps: Steps, was: list[Any], now: list[Any]) -> bool:
+        """Say whether items common to both lists stand at equal positions, so that recorded positions still hold."""
+        known = self._in_place.get(steps)
+        if known is None:
+            name = next((key for key in reversed(steps) if isinstance(key, str)), "")
+            same = lists.match(name, was, now)
+            shorter = min(len(was), len(now))
+            known = all(same.get(at, at) == at for at in range(shorter)) and all(
+                new == old for old, new in same.items()
+            )
+            self._in_place[steps] = known
+        return known
 
     def _add_by_key(self, steps: Steps, was: Any, now: Any, info: MutationInfo) -> None:
         if isinstance(was, dict) and isinstance(now, dict):
@@ -89,10 +102,3 @@ class Protection:
             ((*path, "-"), info) for path, info in self._gone.items() if len(path) > size and path[:size] == steps
         ]
         return sorted(found, key=lambda pair: join(pair[0]))
-
-
-def _keeps_places(name: str, was: list[Any], now: list[Any]) -> bool:
-    """Say whether items common to both lists stand at equal positions, so that recorded positions still hold."""
-    shorter = min(len(was), len(now))
-    same = lists.match(name, was, now)
-    return all(same.get(at, at) == at for at in range(shorter)) and all(new == old for old, new in same.items())

@@ -26,9 +26,13 @@ _BLOCK_TEXT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """YAML text in block form without indentation, to be placed as it is: comments, quotes and order stay."""
+    """YAML text in block form without indentation, to be placed as it is: comments, quotes and order stay.
+
+    ``is_wire`` says that the text is in wire form already (see normal.py).
+    """
 
     text: str
+    is_wire: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +64,20 @@ def layout(document: Document) -> Layout:
     return found
 
 
-def layout_for(document: Document, value: Any) -> Layout:
-    """Return the layout that matters for one value: of a document in JSON, or for a map or list, its own."""
-    if isinstance(value, (dict, list, Raw)) or document.source.lstrip()[:1] in (b"{", b"["):
+def layout_for(document: Document, value: Any, *, in_list: bool = False) -> Layout:
+    """Return the layout that matters for one value, the document's own only where its measures are needed."""
+    if document.source.lstrip()[:1] in (b"{", b"["):
         return layout(document)
-    return _DEFAULT
+    if in_list:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        needs_measures = any(isinstance(item, (dict, list)) or _has_lines(item) for item in inner)
+    else:
+        needs_measures = isinstance(value, (dict, list, Raw))
+    return layout(document) if needs_measures or _has_lines(value) else _DEFAULT
+
+
+def _has_lines(value: Any) -> bool:
+    return isinstance(value, str) and "\n" in value
 
 
 _DEFAULT = Layout(2, 0, is_json=False)

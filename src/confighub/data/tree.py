@@ -87,10 +87,4 @@ def children(tree: Any, node: int) -> list[int]:
 
 def nth_child(tree: Any, node: int, position: int) -> int:
     """Return a node's child by position, or NONE."""
-    if position < 0:
-        return NONE
-    child: int = first_child(tree, node)
-    while position and child != NONE:
-        child = next_sibling(tree, child)
-        position -= 1
-    return child
+    return int(child_at(tree, node, position)) if position >= 0 else NONE

@@ -34,6 +34,8 @@ class Upstream:
     is_container: bool = False
     after: Any = None
     position: int = 0
+    value: Any = None
+    """The inserted item."""
 
 
 def resolve(data: Any, steps: ItemSteps) -> tuple[Steps, int]:
@@ -62,8 +64,9 @@ def _plain(step: str | Item) -> str | int:
 def _find(items: Any, step: Item) -> int | None:
     if not isinstance(items, list):
         return None
-    if lists.key_fields(step.field, [step.value], items) is not None:
-        return lists.match(step.field, [step.value], items).get(0)
+    found = lists.find(step.field, step.value, items)
+    if found is not None:
+        return found if found >= 0 else None
     if isinstance(step.value, (dict, list)):
         same = [at for at, item in enumerate(items) if item == step.value]
         return same[0] if len(same) == 1 else (step.position if step.position < len(items) else None)
@@ -156,7 +159,7 @@ class _Comparison:
             if at not in came_from:
                 previous = new_items[at - 1] if at else None
                 text = normal.value_text(self.theirs, node)
-                self.found.append(Upstream("insert", steps, text, after=previous, position=at))
+                self.found.append(Upstream("insert", steps, text, after=previous, position=at, value=new_items[at]))
 
 
 def _shape(holder: Document, node: int) -> str:
