@@ -217,7 +217,7 @@ class _Lines:
         if header:
             comment = " " + header.group(3).rstrip() if header.group(3) else ""
             self.out.append(head + join + rest[: header.end(2)].rstrip() + comment)
-            self._block_scalar(column, out + 2, folded=header.group(1) == ">")
+            self._block_scalar(column, out + 2, folded=header.group(1) == ">", is_stripped="-" in header.group(2))
             return
         value, comment = self._gather(rest, column)
         line = head + (join + value if value else "")
@@ -272,7 +272,7 @@ class _Lines:
                 return len(line) - len(line.lstrip(" ")) > column and not line.lstrip().startswith("#")
         return False
 
-    def _block_scalar(self, column: int, out: int, *, folded: bool) -> None:
+    def _block_scalar(self, column: int, out: int, *, folded: bool, is_stripped: bool) -> None:
         indent, body = -1, []
         while self.at < len(self.lines):
             line = self.lines[self.at]
@@ -292,7 +292,7 @@ class _Lines:
         if folded and not any(line.startswith((" ", "\t")) for line in body):
             body = _joined_paragraphs(body)
         self.out += [prefix + line if line else "" for line in body]
-        if folded:
+        if folded and not is_stripped:
             self.out.append("")
 
 
