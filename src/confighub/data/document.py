@@ -37,6 +37,7 @@ from confighub.data.tree import (
     node_key,
     node_type,
     nth_child,
+    parsed,
 )
 from confighub.errors import BadPath, NotYaml
 
@@ -80,7 +81,7 @@ class Document:
                 return known
             buffer = brackets.readable(self.source)
             try:
-                tree = ryml.parse_in_place(buffer)
+                tree = parsed(buffer)
             except ryml.ExceptionBasic as error:
                 flat = brackets.flattened(self.source)
                 if flat is None:
@@ -228,9 +229,9 @@ class Stream:
         return b"".join(parts).decode()
 
 
-# A parsed document takes about eight times its bytes; 4 MiB of sources keep the hub's idle memory small.
-_documents: Cache[bytes, Document] = Cache(4 * 2**20)
-_streams: Cache[str, Stream] = Cache(4 * 2**20)
+# A parsed document takes about twelve times its bytes; 2 MiB of sources keep the hub's idle memory small.
+_documents: Cache[bytes, Document] = Cache(2 * 2**20)
+_streams: Cache[str, Stream] = Cache(2 * 2**20)
 
 
 def clear_caches() -> None:
@@ -302,7 +303,7 @@ def _cut(source: bytes) -> list[Placed]:
 
 def _read_again(buffer: bytearray, source: bytes) -> Any:
     try:
-        return ryml.parse_in_place(buffer)
+        return parsed(buffer)
     except ryml.ExceptionBasic as error:
         raise _not_yaml(source, error) from None
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from confighub.data import compare, edit, normal, render
+from confighub.data import comments, compare, edit, normal, render
+from confighub.data.additions import add_item
 from confighub.data.compare import Changes
 from confighub.data.document import Document, document, forget, remember
-from confighub.data.edit import Splice
 from confighub.data.path import MISSING, Step, Steps, get, join
+from confighub.data.removals import remove
 from confighub.data.render import Layout, Raw
+from confighub.data.splice import Splice, spliced
 from confighub.data.tree import BLOCK_SCALAR, FLOW, MAP, NONE, PROPERTIES, SEQ, child_at, node_type
 from confighub.errors import BadPath, NotYaml
 from confighub.records.mutations import MutationType
@@ -80,10 +82,10 @@ class Editor:
                 self._settle()
             self._change(place, lambda: edit.set_at(self._now, *edit.locate(self._now, steps), steps, value))
             self._note_structure(steps, depth, value)
-        new = edit.plain(value)
-        if self._needs_reading:
+        new = render.plain(value)
+        if leaf is None:
             self._grown += _added_nodes(current, new, len(steps) - depth)
-        if self._needs_reading or self._now.has_aliases:
+        if leaf is None or self._now.has_aliases:
             self._placed.append((steps, new))
         self._expected = _with(self._expected, steps, new)
         if self._now.has_aliases:
@@ -103,7 +105,7 @@ class Editor:
 
     def _leaf_text(self, splice: Splice) -> str:
         text = splice.new.decode().strip()
-        comment = edit.comment_behind(self._now.source, splice.end)
+        comment = comments.comment_behind(self._now.source, splice.end)
         return f"{text} {comment}\n" if comment else f"{text}\n"
 
     def remove(self, steps: Steps) -> bool:
@@ -115,7 +117,7 @@ class Editor:
             self._settle()
         if edit.locate(self._now, steps)[1] < len(steps):
             return False
-        self._change(place, lambda: edit.remove(self._now, edit.locate(self._now, steps)[0]))
+        self._change(place, lambda: remove(self._now, edit.locate(self._now, steps)[0]))
         self._grown -= _size(get(self._expected, steps))
         if isinstance(steps[-1], int):
             self._moved.add(steps[:-1])
@@ -138,22 +140,29 @@ class Editor:
         at = size if position is None else min(position, size)
         self._change(steps, lambda: self._added_item(steps, value, at, size))
         if at == size:
-            if isinstance(value, Raw) and value.is_wire and not node_type(self._now.tree, node) & FLOW:
-                self._texts[(*steps, at)] = value.text
+            self._note_item((*steps, at), node, value)
             self._note((*steps, at), "Add")
         else:
             self._moved.add(steps)
-        new = edit.plain(value)
+        new = render.plain(value)
         self._grown += _size(new)
         self._placed.append(((*steps, at), new))
         items = list(get(self._expected, steps))
         items.insert(at, new)
         self._expected = _with(self._expected, steps, items)
 
+    def _note_item(self, steps: Steps, node: int, value: Any) -> None:
+        if node_type(self._now.tree, node) & FLOW:
+            return
+        if not isinstance(value, Raw):
+            self._texts[steps] = _record_text((), value)
+        elif value.is_wire:
+            self._texts[steps] = value.text
+
     def _added_item(self, steps: Steps, value: Any, at: int, size: int) -> list[Splice]:
         node = edit.locate(self._now, steps)[0]
         after = None if at == size else NONE if at == 0 else child_at(self._now.tree, node, at - 1)
-        return edit.add_item(self._now, node, value, after=after)
+        return add_item(self._now, node, value, after=after)
 
     def _change(self, place: Steps, make: Callable[[], list[Splice]]) -> None:
         """Note a change of structure at a place; together with the splices that wait, unless they meet."""
@@ -166,7 +175,8 @@ class Editor:
             self._settle()
             made = make()
         self._splices += made
-        self._needs_reading = True
+        if self._now.has_equal_keys or not all(splice.is_sure for splice in made):
+            self._needs_reading = True
         self._busy.append(place)
 
     def _is_busy(self, steps: Steps) -> bool:
@@ -182,7 +192,7 @@ class Editor:
         node = self._now.find(steps)
         if node == NONE:
             return False
-        splices = edit.set_comment(self._now, node, text)
+        splices = comments.set_comment(self._now, node, text)
         if splices:
             self._splices += splices
             self._needs_reading = True
@@ -222,7 +232,7 @@ class Editor:
     def _settle(self) -> None:
         if not self._splices:
             return
-        source = edit.spliced(self._now.source, self._splices)
+        source = spliced(self._now.source, self._splices)
         before, self._splices = self._now, []
         is_read, self._needs_reading = self._needs_reading, False
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from confighub.data import edit, scalars, spans
+from confighub.data import comments, scalars, spans
 from confighub.data.document import Document
 from confighub.data.tree import ALIAS, BLOCK_SCALAR, FLOW, MAP, SEQ, node_type, parent
 
@@ -52,7 +52,7 @@ def value_text(document: Document, node: int, *, dash: int = 0) -> str:
         return document_text(document) if not dash else lines_text(source.decode(), is_document=True, dash=dash)
     if kind & (MAP | SEQ) and not kind & (FLOW | ALIAS):
         return lines_text(_block_lines(document, node), dash=dash)
-    comment = edit.comment_beside(document, node) if b"#" in source else ""
+    comment = comments.comment_beside(document, node) if b"#" in source else ""
     if kind & BLOCK_SCALAR:
         start, end = spans.value_span(document, node)
         indent = spans.column(source, spans.entry_start(document, node))
@@ -84,7 +84,7 @@ def _block_lines(document: Document, node: int) -> str:
     up = parent(document.tree, node)
     if node_type(document.tree, up) & MAP:
         floor = spans.line_end(source, spans.after_key(document, node)) + 1
-        line = min(max(edit.first_comment_above(source, line, start - line), floor), line)
+        line = min(max(comments.first_comment_above(source, line, start - line), floor), line)
     return source[line:end].decode()
 
 

@@ -14,7 +14,7 @@ import msgspec
 import re2
 
 from confighub.data import scalars
-from confighub.data.document import Document
+from confighub.data.document import Document, document
 
 # RE2 scans the whole text at once; these run on every document that takes in a map or list
 _NESTED_LIST = re2.compile(r"(?m)^( *)(?:- +)*[^\s#-][^\n]*:[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*( *)- ")
@@ -35,6 +35,11 @@ class Raw:
     is_wire: bool = False
 
 
+def plain(value: Any) -> Any:
+    """Return a value as plain data, Raw text read."""
+    return document(value.text.encode()).data if isinstance(value, Raw) else value
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How a document is laid out: spaces a level, spaces before a list's dash, and whether it is JSON."""
@@ -45,17 +50,17 @@ class Layout:
     is_compact: bool = False
 
 
-def layout(document: Document) -> Layout:
+def layout(holder: Document) -> Layout:
     """Return the document's layout, by its first nested map and list; two spaces and no dash indent without them."""
-    found: Layout | None = document.memo.get("layout")
+    found: Layout | None = holder.memo.get("layout")
     if found is None:
-        source = document.source
+        source = holder.source
         is_json = source.lstrip()[:1] in (b"{", b"[") and b'"' in source
         nested = None if is_json else _NESTED_LIST.search(source)
         dash = 0 if nested is None else max(len(nested.group(2)) - len(nested.group(1)), 0)
         inner = None if is_json else _NESTED_MAP.search(source)
         step = 2 if inner is None else len(inner.group(2)) - len(inner.group(1))
-        found = document.memo["layout"] = Layout(
+        found = holder.memo["layout"] = Layout(
             step if step in (2, 3, 4, 8) else 2,
             dash if dash in (2, 4) else 0,
             is_json,
@@ -64,16 +69,16 @@ def layout(document: Document) -> Layout:
     return found
 
 
-def layout_for(document: Document, value: Any, *, in_list: bool = False) -> Layout:
+def layout_for(holder: Document, value: Any, *, in_list: bool = False) -> Layout:
     """Return the layout that matters for one value, the document's own only where its measures are needed."""
-    if document.source.lstrip()[:1] in (b"{", b"["):
-        return layout(document)
+    if holder.source.lstrip()[:1] in (b"{", b"["):
+        return layout(holder)
     if in_list:
         inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         needs_measures = any(isinstance(item, (dict, list)) or _has_lines(item) for item in inner)
     else:
         needs_measures = isinstance(value, (dict, list, Raw))
-    return layout(document) if needs_measures or _has_lines(value) else _DEFAULT
+    return layout(holder) if needs_measures or _has_lines(value) else _DEFAULT
 
 
 def _has_lines(value: Any) -> bool:

@@ -61,6 +61,18 @@ _release_buffer = ctypes.pythonapi.PyBuffer_Release
 _release_buffer.argtypes = [ctypes.POINTER(_View)]
 
 
+def parsed(buffer: bytearray) -> Any:
+    """Return the tree of a document that is parsed in place; the buffer must live as long.
+
+    Raises: ryml.ExceptionBasic.
+    """
+    tree = ryml.Tree()
+    # room for an ordinary manifest's nodes: growing doubles, which copies and wastes
+    tree.reserve(buffer.count(b"\n") * 4 // 3 + 16)
+    _ryml.parse_substr(buffer, tree)
+    return tree
+
+
 def address_of(buffer: bytearray) -> int:
     """Return where a buffer's bytes stand in memory."""
     return ctypes.addressof(ctypes.c_char.from_buffer(buffer))

@@ -12,7 +12,7 @@ from typing import Any
 
 import re2
 
-from confighub.data import edit
+from confighub.data import comments
 from confighub.data import path as paths
 from confighub.data.path import MISSING, Kind, Pattern, Place, Segment, Steps
 from confighub.data.tree import NONE
@@ -260,7 +260,7 @@ def _comment(work: Work, spot: Spot) -> str:
     if b"#" not in holder.source:
         return ""
     node = holder.find(spot.place.steps)
-    return "" if node == NONE else edit.comment_beside(holder, node)
+    return "" if node == NONE else comments.comment_beside(holder, node)
 
 
 @lru_cache(maxsize=4096)

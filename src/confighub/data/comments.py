@@ -1,0 +1,77 @@
+"""Comments: where they stand beside values and above entries."""
+
+from __future__ import annotations
+
+from confighub.data import render, spans
+from confighub.data.document import Document
+from confighub.data.splice import Splice, in_flow
+from confighub.data.tree import ALIAS, BLOCK_SCALAR, FLOW, MAP, SEQ, node_type, parent
+
+
+def first_comment_above(source: bytes, line: int, indent: int) -> int:
+    """Return the start of the comment lines directly above a line and in its column; the line itself if none."""
+    while line > 0:
+        above = spans.line_start(source, line - 1)
+        text = source[above : line - 1]
+        stripped = text.lstrip(b" ")
+        if not stripped.startswith(b"#") or len(text) - len(stripped) != indent:
+            break
+        line = above
+    return line
+
+
+def comment_span(document: Document, node: int) -> tuple[int, int]:
+    """Return where the comment beside a node's value stands, ``#`` to line end; empty at the line end when none."""
+    source = document.source
+    tree = document.tree
+    kind = node_type(tree, node)
+    if kind & (MAP | SEQ) and not kind & (FLOW | ALIAS):
+        behind = (
+            spans.after_key(document, node)
+            if node_type(tree, parent(tree, node)) & MAP
+            else spans.dash(document, node) + 1
+        )
+        at = behind
+    elif kind & BLOCK_SCALAR:
+        at = spans.scalar_span(document, node)[0]
+    else:
+        at = spans.value_span(document, node)[1]
+    return span_behind(source, at)
+
+
+def span_behind(source: bytes, at: int) -> tuple[int, int]:
+    """Return where the comment behind ``at`` stands on its line; empty at the line end when none."""
+    end = spans.line_end(source, at)
+    found = source.find(b" #", at, end)
+    return (found + 1, end) if found >= 0 else (end, end)
+
+
+def comment_behind(source: bytes, end: int) -> str:
+    """Return the comment behind a value that ends there, on the same line, or an empty text."""
+    line_end = source.find(b"\n", end)
+    found = source.find(b" #", end, line_end if line_end >= 0 else len(source))
+    return "" if found < 0 else source[found + 1 : line_end if line_end >= 0 else len(source)].decode().rstrip()
+
+
+def comment_beside(document: Document, node: int) -> str:
+    """Return the comment on a value's own line, from its ``#``, or an empty text."""
+    start, end = comment_span(document, node)
+    return document.source[start:end].decode().rstrip()
+
+
+def set_comment(document: Document, node: int, text: str) -> list[Splice]:
+    """Return the splices that put a comment beside a value; an empty text takes it away.
+
+    Inside brackets, in JSON and beside a list in block form there is no room for one: nothing changes.
+    """
+    source = document.source
+    is_block_list = node_type(document.tree, node) & SEQ and not node_type(document.tree, node) & FLOW
+    if in_flow(document, node) or is_block_list or render.layout(document).is_json:
+        return []
+    start, end = comment_span(document, node)
+    if not text:
+        return [Splice(len(source[:start].rstrip(b" ")), end, b"")] if start < end else []
+    comment = "# " + text.replace("\n", " ") if not text.startswith("#") else text.replace("\n", " ")
+    if start < end:
+        return [Splice(start, end, comment.encode())]
+    return [Splice(end, end, b" " + comment.encode())]
