@@ -113,12 +113,14 @@ def _secret_places(document: Document) -> list[tuple[str, int]]:
     data = document.data
     kind = data.get("kind") if isinstance(data, dict) else None
     found = []
-    for steps, value in leaves(data, ()):
-        if not isinstance(value, str) or _HARMLESS.match(value):
-            continue
+    for steps, value in leaves(data, _may_harm):
         if _TELLING.search(value) or _is_named_secret(data, kind, steps) or _is_secret_data(kind, steps, value):
             found.append((_place(data, steps), _line(document, steps)))
     return found
+
+
+def _may_harm(value: object) -> bool:
+    return isinstance(value, str) and not _HARMLESS.match(value)
 
 
 def _place(data: object, steps: Steps) -> str:

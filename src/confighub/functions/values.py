@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -225,44 +226,49 @@ def found_by_value(work: Work, wanted: str | int) -> tuple[list[dict[str, Any]],
         except NotAResource as error:
             errors.append(error.message)
             continue
-        for steps, value in leaves(work.data(position), ()):
-            is_match = (
-                wanted in value if isinstance(value, str) and isinstance(wanted, str) else _is_same(value, wanted)
+        is_match = partial(_contains, wanted) if isinstance(wanted, str) else partial(_is_same, wanted)
+        for steps, value in leaves(work.data(position), is_match):
+            found.append(
+                {
+                    "ResourceName": info.resource_name,
+                    "ResourceNameWithoutScope": info.resource_name_without_scope,
+                    "ResourceType": info.resource_type,
+                    "ResourceCategory": info.resource_category,
+                    "Path": paths.join(steps),
+                    "AttributeName": GENERAL,
+                    "DataType": "string" if isinstance(value, str) else "int",
+                    "Value": value,
+                }
             )
-            if is_match:
-                found.append(
-                    {
-                        "ResourceName": info.resource_name,
-                        "ResourceNameWithoutScope": info.resource_name_without_scope,
-                        "ResourceType": info.resource_type,
-                        "ResourceCategory": info.resource_category,
-                        "Path": paths.join(steps),
-                        "AttributeName": GENERAL,
-                        "DataType": "string" if isinstance(value, str) else "int",
-                        "Value": value,
-                    }
-                )
     found.sort(key=visit.attribute_order)
     return found, errors
 
 
-def _is_same(value: Any, wanted: str | int) -> bool:
+def _contains(wanted: str, value: Any) -> bool:
+    return type(value) is str and wanted in value
+
+
+def _is_same(wanted: int, value: Any) -> bool:
     return type(value) is type(wanted) and bool(value == wanted)
 
 
-def leaves(data: Any, steps: paths.Steps) -> list[tuple[paths.Steps, Any]]:
-    """Return every scalar below a value with the steps that lead there, in document order."""
+def leaves(data: Any, is_match: Callable[[Any], bool]) -> list[tuple[paths.Steps, Any]]:
+    """Return the scalars that match with the steps that lead there, in document order."""
     found: list[tuple[paths.Steps, Any]] = []
-    pending: list[tuple[paths.Steps, Any]] = [(steps, data)]
-    while pending:
-        here, value = pending.pop()
-        if type(value) is dict:
-            pending.extend([((*here, key), item) for key, item in value.items()][::-1])
-        elif type(value) is list:
-            pending.extend([((*here, at), item) for at, item in enumerate(value)][::-1])
-        else:
-            found.append((here, value))
-    return found
+    way: list[paths.Step] = []
+
+    def look(value: Any) -> None:
+        pairs = value.items() if type(value) is dict else enumerate(value)
+        for step, item in pairs:
+            if type(item) is dict or type(item) is list:
+                way.append(step)
+                look(item)
+                way.pop()
+            elif is_match(item):
+                found.append(((*way, step), item))
+
+    look([data])
+    return [(steps[1:], value) for steps, value in found]
 
 
 def placeholders(work: Work) -> list[dict[str, Any]]:

@@ -66,10 +66,11 @@ def visit(
     *,
     keys: tuple[str, ...] = (),
     upsert: bool = False,
+    only: str = "",
 ) -> list[str]:
     """Call ``act`` for each place that the table's paths lead to; return the errors, each one line.
 
-    ``keys`` fill the ``%s`` of the paths in order.
+    ``keys`` fill the ``%s`` of the paths in order; ``only`` names the one resource to look into.
     """
     errors: list[str] = []
     for position in range(len(work.documents)):
@@ -77,6 +78,8 @@ def visit(
             info = work.identity(position)
         except NotAResource as error:
             errors.append(error.message)
+            continue
+        if only and info.resource_name != only:
             continue
         # the data may change with each act; all places are found before the first
         for known, part, place in _places(work, position, table, info.resource_type, keys, upsert=upsert):
@@ -340,8 +343,6 @@ def update(
     """
 
     def act(spot: Spot) -> None:
-        if only and spot.info.resource_name != only:
-            return
         place = spot.place
         old = place.value if place.exists else None
         if place.exists and type(old) is not wanted:
@@ -357,4 +358,4 @@ def update(
             steps, new = _nested(work.data(spot.position), steps, new)
         work.editor(spot.position).set(steps, new)
 
-    raise_for(visit(work, table, act, keys=keys, upsert=upsert))
+    raise_for(visit(work, table, act, keys=keys, upsert=upsert, only=only))
