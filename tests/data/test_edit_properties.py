@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from confighub.data import compare
+from confighub.data.differences import changes
 from confighub.data.document import document, parse
 from confighub.data.editor import Editor
 from confighub.data.patch import merge_patch
@@ -177,9 +177,9 @@ def test_the_record_of_an_edit_is_what_a_comparison_finds(
     editor.set(("added",), "x")
     editor.remove(("spec", "replicas"))
 
-    source, changes = editor.finish()
+    source, recorded = editor.finish()
 
-    assert changes == compare.changes(holder, document(source))
+    assert recorded == changes(holder, document(source))
 
 
 def merged_by_rfc(target: Any, patch: Any) -> Any:

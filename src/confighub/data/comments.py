@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re2
+
 from confighub.data import render, spans
 from confighub.data.document import Document
 from confighub.data.splice import Splice, in_flow
@@ -44,6 +46,29 @@ def span_behind(source: bytes, at: int) -> tuple[int, int]:
     end = spans.line_end(source, at)
     found = source.find(b" #", at, end)
     return (found + 1, end) if found >= 0 else (end, end)
+
+
+# The code before a comment on its line; a false alarm, such as in a script, only costs time.
+_BEFORE_COMMENT = re2.compile(r"(?m)^([^\n]*?[^\s])[ \t]+#")
+
+
+def can_be_beside(document: Document, value: bytes, *, is_quoted: bool) -> bool:
+    """Say whether a comment may stand beside a scalar with this text; quick, and never wrong with False."""
+    words = document.memo.get("before comments")
+    if words is None:
+        words = document.memo["before comments"] = _before_comments(document.source)
+    if not words or not value or is_quoted or b"" in words:
+        return bool(words)
+    return value.split()[-1:] == [] or value.split()[-1] in words
+
+
+def _before_comments(source: bytes) -> frozenset[bytes]:
+    """Return the last word before each comment, or only an empty one when brackets may be around such a line."""
+    if b" #" not in source and b"\t#" not in source:
+        return frozenset()
+    codes = [match.group(1) for match in _BEFORE_COMMENT.finditer(source)]
+    is_flow = any(sign in code for code in codes for sign in (b"[", b"]", b"{", b"}", b",", b'":', b"':"))
+    return frozenset((b"",)) if is_flow else frozenset(code.split()[-1] for code in codes)
 
 
 def comment_behind(source: bytes, end: int) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from confighub.data import comments, compare, edit, normal, render
+from confighub.data import comments, edit, normal, render
 from confighub.data.additions import add_item
-from confighub.data.compare import Changes
+from confighub.data.differences import Changes, changes, changes_at
 from confighub.data.document import Document, document, forget, remember
 from confighub.data.path import MISSING, Step, Steps, get, join
 from confighub.data.removals import remove
@@ -302,7 +302,7 @@ class Editor:
     def _compared(self) -> Changes:
         old, new = self.origin, self._now
         if () in self._moved:
-            return compare.changes(old, new)
+            return changes(old, new)
         found: Changes = {}
         covered = sorted(self._moved | set(self._touched), key=len)
         done: list[Steps] = []
@@ -313,7 +313,7 @@ class Editor:
             if was == NONE or now == NONE:
                 self._record_one_sided(steps, was, now, found)
             else:
-                found.update(compare.changes_at(old, was, new, now, join(steps)))
+                found.update(changes_at(old, was, new, now, join(steps)))
             done.append(steps)
         return found
 

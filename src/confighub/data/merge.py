@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from confighub.data import compare, lists, normal, resource
 from confighub.data.assembly import rebuilt, with_document
 from confighub.data.cache import Cache
+from confighub.data.differences import Changes
 from confighub.data.document import Document, Stream, document, parse
 from confighub.data.editor import Editor
 from confighub.data.path import MISSING, Steps, get, join
@@ -119,7 +120,7 @@ class _Upgrade:
     def _info(self, position: int) -> ResourceInfo:
         return resource.identity(self.ours.documents[position].document)
 
-    def _record(self, old: Document, new: Document, changes: compare.Changes) -> ResourceMutation:
+    def _record(self, old: Document, new: Document, changes: Changes) -> ResourceMutation:
         return compare.record(compare.Pair(old, new, resource.identity(new), changes), index=self.index)
 
     def _counterparts(self) -> dict[int, Document]:
@@ -155,7 +156,7 @@ class _Upgrade:
 
     def _one(
         self, mine: Document, was: Document, theirs: Document, record: ResourceMutation | None
-    ) -> tuple[bytes, compare.Changes]:
+    ) -> tuple[bytes, Changes]:
         changes = upstream_changes(was, theirs)
         if not changes:
             return mine.source, {}
@@ -189,7 +190,7 @@ class _OneDocument:
         self.editor = Editor(mine)
         self.protection = Protection(was.data, mine.data, record)
 
-    def brought_in(self, changes: tuple[Upstream, ...]) -> tuple[bytes, compare.Changes]:
+    def brought_in(self, changes: tuple[Upstream, ...]) -> tuple[bytes, Changes]:
         for change in changes:
             getattr(self, f"_{change.what}")(change)
         return self.editor.finish()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from confighub.data import compare, lists, resource
+from confighub.data.differences import Changes
 from confighub.data.document import Document, document, parse
 from confighub.data.editor import Editor
 from confighub.data.path import Steps, get
@@ -30,7 +31,7 @@ def merge_patch(text: str, patch: dict[str, Any], *, index: int = 0) -> tuple[st
     target = chosen(targets, patch)
     records, changed = [], {}
     for position, holder in enumerate(targets):
-        changes: compare.Changes = {}
+        changes: Changes = {}
         now = holder
         if position == target:
             source, changes = patched(holder, patch)
@@ -64,7 +65,7 @@ def chosen(targets: list[Document], patch: dict[str, Any]) -> int:
     return fitting[0]
 
 
-def patched(holder: Document, patch: dict[str, Any]) -> tuple[bytes, compare.Changes]:
+def patched(holder: Document, patch: dict[str, Any]) -> tuple[bytes, Changes]:
     """Return one document's bytes with the patch applied, and what changed."""
     editor = Editor(holder)
     bring_in(editor, patch)

@@ -7,7 +7,7 @@ import unicodedata
 from typing import Any, Protocol
 
 from confighub.data import resource
-from confighub.data.compare import Changes
+from confighub.data.differences import Changes
 from confighub.data.document import Document
 from confighub.data.path import MISSING, get
 from confighub.errors import BadRequest, NotAResource

@@ -259,11 +259,15 @@ def _attribute(work: Work, spot: Spot, path: str, kind: str, value: Any) -> dict
 
 
 def _comment(work: Work, spot: Spot) -> str:
-    holder = work.documents[spot.position]
-    if b"#" not in holder.source:
+    holder, steps = work.documents[spot.position], spot.place.steps
+    if not comments.can_be_beside(holder, b"", is_quoted=False):
         return ""
-    node = holder.find(spot.place.steps)
-    return "" if node == NONE else comments.comment_beside(holder, node)
+    known: dict[Steps, str] = holder.memo.setdefault("comments", {})
+    comment = known.get(steps)
+    if comment is None:
+        node = holder.find(steps)
+        comment = known[steps] = "" if node == NONE else comments.comment_beside(holder, node)
+    return comment
 
 
 @lru_cache(maxsize=4096)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confighub.data import assembly, compare
+from confighub.data.differences import Changes
 from confighub.data.document import Document, Stream, document, parse
 from confighub.data.editor import Editor
 from confighub.errors import ConfigHubError, NotAResource
@@ -109,7 +110,7 @@ class Work:
                 continue
         return (self.stream.replaced(changed) if changed else self.stream.text), records
 
-    def _record(self, holder: Document, source: bytes, changes: compare.Changes, index: int) -> ResourceMutation:
+    def _record(self, holder: Document, source: bytes, changes: Changes, index: int) -> ResourceMutation:
         former = self.provider.identity(holder)
         info = former
         if self.provider.names_changed(changes):
