@@ -129,8 +129,11 @@ class Stack:
         """Start again whatever died of our hub, our runtime and the environment's worker; quick when nothing did.
 
         What ``stop`` ended stays ended, also when a deploy runs meanwhile.
+        Raises: Conflict when that is the hub, without which nothing can go on.
         """
         known = {name: one for name, one in self.processes.known().items() if one.pid}
+        if with_hub and HUB not in known:
+            raise Conflict("the hub was ended while this ran", hint="bin/up starts it again")
         for name in (*((HUB,) if with_hub else ()), RUNTIME, worker_process(environment)):
             if name in known and not self.processes.is_alive(name):
                 if name == RUNTIME:
