@@ -25,7 +25,9 @@ from confighub.data.tree import (
 )
 
 _SIMPLE_KEY = re.compile(r"[A-Za-z_][\w./-]*\Z", re.ASCII)
-_MORE_THAN_WORDS = re.compile(r"""[|>#"'&*!?%@`{}\[\]\\]""")
+_SCALAR = r"""(?:[\w/.+][^|>#"'&*!?%@`{}\[\]\\\n]*|"[^"\\\n]*"|'[^'\n]*')"""
+_KEY = r" *(?:- )*[A-Za-z_][\w./-]*:"
+_SIMPLE_TEXT = re.compile(rf"(?:(?:{_KEY}(?: {_SCALAR})?\n)*{_KEY} {_SCALAR}|{_SCALAR})\n?\Z", re.ASCII)
 
 
 def add_key(document: Document, node: int, key: str, value: Any) -> list[Splice]:
@@ -70,7 +72,7 @@ def _is_simple(value: Any) -> bool:
     if isinstance(value, list):
         return all(_is_simple(item) for item in value)
     if isinstance(value, Raw):
-        return not _MORE_THAN_WORDS.search(value.text)
+        return bool(_SIMPLE_TEXT.match(value.text))
     return not isinstance(value, str) or "\n" not in value
 
 

@@ -201,9 +201,11 @@ class _OneDocument:
             return
         if depth < len(change.steps) and any(isinstance(step, Item) for step in change.steps[depth:]):
             return
-        if change.is_container or get(self.editor.data, steps) is MISSING:
+        here = get(self.editor.data, steps)
+        if change.is_container or here is MISSING:
             self._check_below(change, steps, "upstream gave it another shape")
-        if self._text_at(steps) != change.text:
+        # only equal data can have equal text
+        if not are_same(here, change.value) or self._text_at(steps) != change.text:
             self.editor.set(steps, Raw(change.text, is_wire=True))
 
     def _delete(self, change: Upstream) -> None:

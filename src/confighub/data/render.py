@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -139,12 +140,17 @@ def block(value: Any, form: Layout) -> list[str]:
 def entry(key: str, value: Any, form: Layout) -> list[str]:
     """Return ``key: value`` as lines without indentation."""
     lines = block(value, form)
-    name = scalars.written(key, is_new=False)
+    name = _written_key(key)
     if goes_below(value, lines):
         is_list = lines_are_list(value, lines)
         indent = " " * (form.dash if is_list else form.step)
         return [f"{name}:", *(indent + line if line else line for line in lines)]
     return [f"{name}: {lines[0]}", *lines[1:]]
+
+
+@lru_cache(maxsize=1024)
+def _written_key(key: str) -> str:
+    return scalars.written(key, is_new=False)
 
 
 def list_item(value: Any, form: Layout) -> list[str]:

@@ -35,7 +35,7 @@ class Upstream:
     after: Any = None
     position: int = 0
     value: Any = None
-    """The inserted item."""
+    """What upstream put there, as data."""
 
 
 def resolve(data: Any, steps: ItemSteps) -> tuple[Steps, int]:
@@ -118,8 +118,11 @@ class _Comparison:
         elif was == now == "list":
             self._lists(old, new, steps)
         elif was != now or normal.value_text(self.base, old) != normal.value_text(self.theirs, new):
-            text = normal.value_text(self.theirs, new)
-            self.found.append(Upstream("set", steps, text, is_container=was != "scalar" or now != "scalar"))
+            self._set(steps, new, is_container=was != "scalar" or now != "scalar")
+
+    def _set(self, steps: ItemSteps, node: int, *, is_container: bool) -> None:
+        text, value = normal.value_text(self.theirs, node), _data(self.theirs, node)
+        self.found.append(Upstream("set", steps, text, is_container=is_container, value=value))
 
     def _maps(self, old: int, new: int, steps: ItemSteps) -> None:
         before = {self.base.key_of(node): node for node in reversed(self.base.children(old))}
@@ -132,10 +135,7 @@ class _Comparison:
             if key in before:
                 self.nodes(before[key], node, (*steps, key))
             else:
-                text = normal.value_text(self.theirs, node)
-                self.found.append(
-                    Upstream("set", (*steps, key), text, is_container=_shape(self.theirs, node) != "scalar")
-                )
+                self._set((*steps, key), node, is_container=_shape(self.theirs, node) != "scalar")
         for node in self.base.children(old):
             name = self.base.key_of(node)
             if name not in seen:
