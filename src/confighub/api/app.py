@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 from confighub.api import auth
 from confighub.api.call import Answer, Call
 from confighub.api.failures import failure, status_of
-from confighub.api.routing import JSON, MethodNotAllowed, Route, Router
+from confighub.api.routing import DRY_RUN, JSON, MethodNotAllowed, Route, Router
 from confighub.api.stream import Streams
 from confighub.errors import BadRequest, ConfigHubError, RetryLater, Unauthenticated
 from confighub.hub.hub import Hub
@@ -116,7 +116,11 @@ class Api:
 
 
 def _answer(route: Route, call: Call) -> Result:
-    answer = route.handler(call)
+    if route.has_rehearsal and call.flag(DRY_RUN):
+        with call.hub.rehearsal():
+            answer = route.handler(call)
+    else:
+        answer = route.handler(call)
     if not isinstance(answer, Answer):
         return Result(200, to_wire(answer))
     body = answer.body if isinstance(answer.body, bytes) else to_wire(answer.body)

@@ -7,7 +7,7 @@ served and what is documented cannot differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +21,9 @@ Access = Literal["open", "caller", "worker"]
 
 MERGE_PATCH = "application/merge-patch+json"
 JSON = "application/json"
+
+DRY_RUN = "dry_run"
+"""The query parameter that asks what would be; every operation that changes something takes it."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Route:
     200 answer, and ``bytes`` means a download. ``is_bulk`` adds status 207. ``access`` says who
     may call: anybody, a known caller, or the worker that the path names. ``is_ours`` marks what
     the public API does not have. A stream is run by ``stream``; its handler is never called.
+    ``has_rehearsal`` says that a dry run does everything and undoes it; handlers without it look at
+    ``dry_run`` themselves.
     """
 
     method: Method
@@ -58,11 +63,21 @@ class Route:
     access: Access = "caller"
     is_at_root: bool = False
     is_stream: bool = False
+    has_rehearsal: bool = False
 
     @property
     def full_path(self) -> str:
         """The path as a client sends it."""
         return self.path if self.is_at_root else f"/api{self.path}"
+
+
+def rehearsable(route: Route) -> Route:
+    """Return the route with a dry run, when it changes something for a caller and has none of its own."""
+    changes = route.method != "GET" and route.access == "caller" and not route.is_stream
+    if not changes or any(parameter.name == DRY_RUN for parameter in route.query):
+        return route
+    parameter = Parameter(DRY_RUN, "true answers as if it were done and stores nothing.", type="boolean")
+    return replace(route, query=(*route.query, parameter), has_rehearsal=True)
 
 
 def list_of(record: Any) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from confighub.api import auth, bulk, crud
 from confighub.api.routes import about, functions, history, people, spaces, units, work, workers
-from confighub.api.routing import Route
+from confighub.api.routing import Route, rehearsable
 
-PUBLIC: tuple[Route, ...] = (
+_SERVED = (
     *about.ROUTES,
     *auth.ROUTES,
     *people.ROUTES,
@@ -19,6 +19,8 @@ PUBLIC: tuple[Route, ...] = (
     *bulk.routes(),
     *workers.ROUTES,
 )
+
+PUBLIC: tuple[Route, ...] = tuple(rehearsable(route) for route in _SERVED)
 """What the OpenAPI document describes."""
 
 ROUTES: tuple[Route, ...] = (*PUBLIC, *about.PAGES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from confighub.hub.store.notifications import Listener
 
 _WAKE = "confighub.wake"
+
+_REHEARSING: ContextVar[bool] = ContextVar("rehearsing", default=False)
+"""Whether what this thread does now is undone at the end."""
 
 
 def utc_now() -> datetime:
@@ -58,17 +62,33 @@ class Hub:
     def write(self) -> Iterator[Connection]:
         """Give the transaction that writes: durable when the block ends, undone by an error.
 
-        Wake-ups asked for inside (``wake``) are sent after the commit.
+        Wake-ups asked for inside (``wake``) are sent after the commit. In a rehearsal everything is undone
+        and nobody is woken.
         """
         keys: set[str] = set()
         with self.database.write() as connection:
             connection.info[_WAKE] = keys
             yield connection
+            if _REHEARSING.get():
+                connection.rollback()
+                return
             if self._listener is not None and keys:
                 from confighub.hub.store.notifications import notify
 
                 notify(connection, keys)
         self.wakeups.wake(keys)
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Let the use case in this block do everything but keep it: its checks and answer are the real ones.
+
+        It holds for the calling thread, and for use cases of one writing transaction.
+        """
+        token = _REHEARSING.set(True)
+        try:
+            yield
+        finally:
+            _REHEARSING.reset(token)
 
     def wake(self, tx: Connection, key: str) -> None:
         """Wake those who wait for ``key``, such as a worker's id, once this transaction is durable."""

@@ -33,24 +33,27 @@ class HeldUnit(Record):
 def apply_unit(call: Call) -> Any:
     """Queue the head, or the revision named."""
     space_id, unit_id = call.id("space_id"), call.id("unit_id")
-    return work.apply_unit(call.hub, call.caller, space_id=space_id, unit_id=unit_id, revision=call.text("revision"))
+    revision = call.text("revision")
+    return queued(call, work.apply_unit(call.hub, call.caller, space_id=space_id, unit_id=unit_id, revision=revision))
 
 
 def destroy_unit(call: Call) -> Any:
     """Queue the removal from the target."""
-    return work.destroy_unit(call.hub, call.caller, space_id=call.id("space_id"), unit_id=call.id("unit_id"))
+    space_id, unit_id = call.id("space_id"), call.id("unit_id")
+    return queued(call, work.destroy_unit(call.hub, call.caller, space_id=space_id, unit_id=unit_id))
 
 
 def refresh_unit(call: Call) -> Any:
     """Queue a comparison with the target."""
-    return work.refresh_unit(call.hub, call.caller, space_id=call.id("space_id"), unit_id=call.id("unit_id"))
+    space_id, unit_id = call.id("space_id"), call.id("unit_id")
+    return queued(call, work.refresh_unit(call.hub, call.caller, space_id=space_id, unit_id=unit_id))
 
 
 def import_unit(call: Call) -> Any:
     """Queue the reading of objects from the target."""
     request = call.record(ImportRequest)
     space_id, unit_id = call.id("space_id"), call.id("unit_id")
-    return work.import_unit(call.hub, call.caller, request, space_id=space_id, unit_id=unit_id)
+    return queued(call, work.import_unit(call.hub, call.caller, request, space_id=space_id, unit_id=unit_id))
 
 
 def apply_units(call: Call) -> Any:
@@ -72,6 +75,13 @@ def release_units(call: Call) -> Any:
     """End the holds of every unit that matches."""
     found = work.release_units(call.hub, call.caller, chosen(call))
     return [HeldUnit(unit_id=unit_id) for unit_id in found]
+
+
+def queued(call: Call, operation: QueuedOperation) -> QueuedOperation:
+    """Return the operation; that of a dry run has no id, for there is nothing to wait for."""
+    if call.flag(DRY_RUN.name):
+        operation.queued_operation_id = None
+    return operation
 
 
 def chosen(call: Call) -> Listing:
