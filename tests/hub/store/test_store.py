@@ -16,6 +16,7 @@ from confighub.hub.hub import Hub
 from confighub.hub.kinds import KINDS
 from confighub.hub.store import migrate
 from confighub.hub.store.columns import metadata
+from confighub.hub.store.database import Database
 from confighub.hub.store.secrets import SecretBox
 from confighub.query import fields
 from confighub.settings import HubSettings
@@ -33,6 +34,24 @@ def test_the_migrations_give_exactly_the_tables(hub: Hub) -> None:
 
 def test_the_known_schema_is_the_newest_migration() -> None:
     assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == migrate.SCHEMA
+
+
+def test_a_database_of_the_first_version_is_brought_along(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'hub.sqlite'}")
+    with database.write() as connection:
+        migrate.upgrade(connection, "", to="0001")
+        connection.execute(
+            text(
+                "INSERT INTO audit_log VALUES (1, '2026-01-01', 'o', 's', 'u', '', '', 'a', 'Unit', 'e', '', '', '{}')"
+            )
+        )
+
+    migrate.bring_up_to_date(database)
+
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert connection.execute(text("SELECT count(*) FROM audit_log")).scalar_one() == 1
+    database.close()
 
 
 def test_a_database_of_a_newer_version_is_refused(hub: Hub, settings: HubSettings) -> None:

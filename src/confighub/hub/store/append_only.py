@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from confighub.hub.store.history import APPEND_ONLY
+from collections.abc import Iterable, Iterator
 
 
-def statements(dialect: str) -> Iterator[str]:
-    """Yield the SQL that makes UPDATE and DELETE fail on the tables of history."""
+def statements(dialect: str, tables: Iterable[str]) -> Iterator[str]:
+    """Yield the SQL that makes UPDATE and DELETE fail on the tables."""
     if dialect == "postgresql":
         yield (
             "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
             "$$ BEGIN RAISE EXCEPTION '% is only appended to', TG_TABLE_NAME; END $$"
         )
-    for table in APPEND_ONLY:
+    for table in tables:
         yield from _postgresql(table) if dialect == "postgresql" else _sqlite(table)
 
 

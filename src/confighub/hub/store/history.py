@@ -143,4 +143,15 @@ audit_chain = Table(
 )
 """The hash chain over the audit log, written by the sequencer after the rows are durable."""
 
-APPEND_ONLY = ("blobs", "revisions", "mutations", "audit_log", "audit_chain")
+audit_checkpoints = Table(
+    "audit_checkpoints",
+    metadata,
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("hash", Sha256, nullable=False),
+    Column("key", Sha256, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+)
+"""Signatures over the chain as it stood at a position: whoever writes the database without the key cannot make them."""
+
+APPEND_ONLY = ("blobs", "revisions", "mutations", "audit_log", "audit_chain", "audit_checkpoints")

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from confighub.errors import ConfigHubError
 from confighub.hub.store.database import Database
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest revision in ``migrations/versions``; a test keeps the two equal."""
 
 _LOCK = 0x636F6E66  # any number, the same in every hub process on one PostgreSQL
@@ -28,16 +28,14 @@ def bring_up_to_date(database: Database) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         version = _version(connection)
         if version != SCHEMA:
-            _upgrade(connection, version)
+            upgrade(connection, version)
 
 
-def _version(connection: Connection) -> str:
-    if not inspect(connection).has_table("alembic_version"):
-        return ""
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
+def upgrade(connection: Connection, version: str, *, to: str = SCHEMA) -> None:
+    """Run the migrations from the version that the database has up to another.
 
-
-def _upgrade(connection: Connection, version: str) -> None:
+    Raises: ConfigHubError, when the version is unknown here.
+    """
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -46,9 +44,15 @@ def _upgrade(connection: Connection, version: str) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, SCHEMA)
+        command.upgrade(config, to)
     except CommandError as error:
         raise ConfigHubError(
             f"the database has schema {version!r}, which this version does not know",
             hint="use the version of the hub that wrote it, or a newer one",
         ) from error
+
+
+def _version(connection: Connection) -> str:
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""

@@ -32,9 +32,11 @@ queued_operations = Table(
     Column("created_at", Instant, nullable=False),
     Column("started_at", Instant),
     Column("finished_at", Instant),
+    Column("trigger_id", Id),
 )
 """``lease_owner`` names the stream that carries an operation out until ``lease_until``.
-``request`` holds the JSON of a function call for a function worker, and of an import."""
+``request`` holds the JSON of a function call for a function worker, and of an import;
+``trigger_id`` is set when a trigger makes the call."""
 Index("queued_operations_worker", queued_operations.c.bridge_worker_id, queued_operations.c.status)
 Index("queued_operations_unit", queued_operations.c.unit_id, queued_operations.c.status)
 

@@ -14,6 +14,7 @@ STRING = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 CURSOR = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 SHA256 = sa.LargeBinary(length=32)
 LIVING = sa.text("deleted_at IS NULL")
+APPEND_ONLY = ("blobs", "revisions", "mutations", "audit_log", "audit_chain")
 
 
 def upgrade() -> None:
@@ -700,5 +701,5 @@ def upgrade() -> None:
         sa.UniqueConstraint("revision_id"),
         sa.UniqueConstraint("unit_id", "revision_num"),
     )
-    for statement in statements(op.get_context().dialect.name):
+    for statement in statements(op.get_context().dialect.name, APPEND_ONLY):
         op.execute(statement)
