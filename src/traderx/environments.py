@@ -7,7 +7,7 @@ get the calls, so what a person changed later is never set back by running this 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from confighub.client.collection import Records, any_of, conjoined, quoted
@@ -36,11 +36,11 @@ class Difference:
     why: str
 
 
-def differences(environment: topology.Environment) -> tuple[Difference, ...]:
+def differences(environment: topology.Environment, wanted: Collection[str] = ()) -> tuple[Difference, ...]:
     """Return what sets the environment apart from the stage that it is cloned from."""
     place = topology.namespace(environment)
     inside = tuple(row.slug for row in topology.units() if row.slug != "namespace")
-    inside += tuple(one.slug for one in topology.addons(environment))
+    inside += tuple(one.slug for one in topology.addons(environment, wanted) if one.is_inside)
     host = topology.INGRESS_HOSTS[environment]
     ingress = "networking.k8s.io/v1/Ingress"
     made = [
@@ -62,6 +62,9 @@ def differences(environment: topology.Environment) -> tuple[Difference, ...]:
             f"answer at {host}",
         ),
     ]
+    if environment == "prod":
+        schedule = ("velero.io/v1/Schedule", "spec.template.includedNamespaces.0", place)
+        made.append(Difference(("backup-schedule",), (("set-string-path", schedule),), f"back up {place}"))
     return (*made, *_sizes(environment))
 
 
@@ -78,45 +81,58 @@ def _sizes(environment: topology.Environment) -> Iterable[Difference]:
             )
 
 
-def install_envs(hub: HubClient, project: Project, say: Say) -> None:
+def install_envs(hub: HubClient, project: Project, say: Say, *, wanted: Collection[str] = ()) -> None:
     """Make the three environments: spaces, clones, links and differences, each once.
 
-    Raises: NotFound when the base is missing; ConfigHubError when a clone or a call is refused.
+    ``wanted`` names addons that are there only when asked for. Raises: NotFound when the base or such an addon is
+    missing; ConfigHubError when a clone or a call is refused.
     """
+    refuse_unknown(wanted)
     name = project.name()
     hub.space_id(f"{name}-base")
     for environment in topology.ENVIRONMENTS:
         row = next(row for row in topology.SPACES if row.suffix == environment)
         space_id = ensure_space(hub, row, name, say)
-        _clone_missing(hub, name, environment, space_id, say)
-        ensure_links(hub, space_id, environment, say)
-        _make_different(hub, environment, space_id, say)
+        _clone_missing(hub, name, environment, space_id, say, wanted)
+        ensure_links(hub, space_id, environment, say, wanted=wanted)
+        _make_different(hub, environment, space_id, say, wanted)
 
 
-def explain_envs(name: str) -> list[str]:
+def refuse_unknown(wanted: Collection[str]) -> None:
+    """Return when each is an addon that can be asked for. Raises: NotFound, naming those that can."""
+    known = [one.slug for one in topology.ADDONS if not one.is_wanted]
+    unknown = [slug for slug in wanted if slug not in known]
+    if unknown:
+        raise NotFound(f"no such addon: {', '.join(unknown)}", hint=f"there is {', '.join(known)}")
+
+
+def explain_envs(name: str, wanted: Collection[str] = ()) -> list[str]:
     """Return the lines that say what ``install_envs`` makes."""
+    refuse_unknown(wanted)
     lines = []
     for environment in topology.ENVIRONMENTS:
         before = topology.STAGES[topology.STAGES.index(environment) - 1]
-        addons = topology.addons(environment)
+        addons = topology.addons(environment, wanted)
         lines.append(f"space {name}-{environment}: {len(topology.units())} units cloned from {before}")
         lines += [f"  {one.slug} (addon) cloned from {one.upstream(environment)}" for one in addons]
-        for one in differences(environment):
+        for one in differences(environment, wanted):
             who = one.units[0] if len(one.units) == 1 else f"{len(one.units)} units"
             lines += [f"  {who}: {function} {' '.join(map(str, values))}" for function, values in one.calls]
     return lines
 
 
-def _clone_missing(hub: HubClient, name: str, environment: topology.Environment, space_id: str, say: Say) -> None:
+def _clone_missing(
+    hub: HubClient, name: str, environment: topology.Environment, space_id: str, say: Say, addons: Collection[str]
+) -> None:
     present = unit_ids(hub, space_id)
     before = topology.STAGES[topology.STAGES.index(environment) - 1]
-    wanted: dict[str, list[str]] = defaultdict(list)
+    origins: dict[str, list[str]] = defaultdict(list)
     for row in topology.units():
-        wanted[before].append(row.slug)
-    for one in topology.addons(environment):
-        wanted[one.upstream(environment)].append(one.slug)
+        origins[before].append(row.slug)
+    for one in topology.addons(environment, addons):
+        origins[one.upstream(environment)].append(one.slug)
     labels = {"environment": environment, "targetable": "true"}
-    for stage, slugs in wanted.items():
+    for stage, slugs in origins.items():
         missing = [slug for slug in slugs if slug not in present]
         if missing:
             source = hub.space_id(f"{name}-{stage}")
@@ -131,14 +147,16 @@ def _clone_missing(hub: HubClient, name: str, environment: topology.Environment,
             say(f"  {counted(len(missing), 'unit')} cloned from {stage}")
 
 
-def _make_different(hub: HubClient, environment: topology.Environment, space_id: str, say: Say) -> None:
+def _make_different(
+    hub: HubClient, environment: topology.Environment, space_id: str, say: Say, addons: Collection[str]
+) -> None:
     records = hub.units.list(space_id=space_id, include="", select="UnitID,Slug,Annotations")
     unfinished = {
         one["Unit"]["Slug"]: one["Unit"]["UnitID"]
         for one in records
         if (one["Unit"].get("Annotations") or {}).get(FINISHED) != environment
     }
-    for one in differences(environment):
+    for one in differences(environment, addons):
         ids = [unfinished[slug] for slug in one.units if slug in unfinished]
         if ids:
             calls: Sequence[Wire] = [call(function, *values) for function, values in one.calls]

@@ -6,7 +6,7 @@ Everything is made once; what is there is left as it is, so an interrupted insta
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from confighub.client.collection import quoted
@@ -64,7 +64,7 @@ def ensure_space(hub: HubClient, row: topology.SpaceRow, project: str, say: Say)
     return str(made["SpaceID"])
 
 
-def ensure_links(hub: HubClient, space_id: str, stage: str, say: Say) -> None:
+def ensure_links(hub: HubClient, space_id: str, stage: str, say: Say, *, wanted: Collection[str] = ()) -> None:
     """Make the links that the stage lacks, each inside its own space.
 
     A clone whose upstream lives two stages back brings a link that leads there; it is made anew.
@@ -73,7 +73,7 @@ def ensure_links(hub: HubClient, space_id: str, stage: str, say: Say) -> None:
     present = {one["Link"]["Slug"]: one["Link"] for one in hub.links.list(space_id=space_id, include="")}
     inside = {(one.get("FromUnitID"), one.get("ToUnitID")) for one in present.values()}
     made = 0
-    for source, target in topology.links(stage):
+    for source, target in topology.links(stage, wanted):
         if (ids[source], ids[target]) in inside:
             continue
         slug = f"{source}-needs-{target}"

@@ -31,7 +31,13 @@ def topology_text() -> str:
         "spaces": [_space(row) for row in topology.SPACES],
         "units": [_unit(row) for row in topology.units()],
         "addons": [
-            {"slug": one.slug, "about": one.about, "environments": list(one.environments)} for one in topology.ADDONS
+            {
+                "slug": one.slug,
+                "about": one.about,
+                "environments": list(one.environments),
+                **({} if one.is_wanted else {"onlyWhenAskedFor": True}),
+            }
+            for one in topology.ADDONS
         ],
         "links": [{"from": source, "to": target} for source, target in topology.deployment_links()],
         "filters": [

@@ -9,7 +9,7 @@ communication matrix (2.2), layers those of our design (7).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -251,20 +251,26 @@ def _unit_rows() -> Iterator[UnitRow]:
 
 @dataclass(frozen=True)
 class Addon:
-    """A unit that the 17 refer to, never counted among them. ``environments`` is where it is cloned to."""
+    """A unit beside the 17, never counted among them. ``environments`` is where it is cloned to.
+
+    One with ``is_wanted`` False is cloned only when it is asked for by name; one with ``is_inside`` False lives
+    outside the environment's namespace.
+    """
 
     slug: str
     about: str
     environments: tuple[Environment, ...] = ENVIRONMENTS
+    is_inside: bool = True
+    is_wanted: bool = True
 
     def labels(self, *, project: str, environment: str) -> dict[str, str]:
         """Return the labels of the addon; it has no order, so the filter ``ordered`` leaves it out."""
         return {"project": project, "environment": environment, "type": "addon"}
 
     def upstream(self, environment: Environment) -> str:
-        """Return the stage that the addon is cloned from: the one before, or the base when that has none."""
+        """Return the stage that the addon is cloned from: the one before, or the base when it need not be there."""
         before = STAGES[STAGES.index(environment) - 1]
-        return before if before in self.environments else "base"
+        return before if self.is_wanted and before in self.environments else "base"
 
 
 ADDONS: tuple[Addon, ...] = (
@@ -274,12 +280,29 @@ ADDONS: tuple[Addon, ...] = (
     Addon("access-developer", "what developers may do in dev", ("dev",)),
     Addon("access-sre", "what SREs may do in staging", ("staging",)),
     Addon("access-viewer", "what viewers may do in prod", ("prod",)),
+    Addon("access-tiers", "the most that each tier's services may ask of the cluster"),
+    Addon("disruption-budgets", "one replica of a service at a time may be taken away"),
+    Addon("monitors", "what the Prometheus operator scrapes"),
+    Addon("mesh", "mutual TLS, retries, timeouts and outlier detection, where Istio runs"),
+    Addon("priority-classes", "the priority of critical services", ("prod",), is_inside=False),
+    Addon("certificate-issuer", "who signs the certificate of the ingress", ("prod",), is_inside=False),
+    Addon("backup-schedule", "Velero's nightly backup of prod", ("prod",), is_inside=False),
+    Addon("postgresql", "a database in the cluster", is_wanted=False),
+    Addon("ingress-load-balancer", "the ingress controller's door on 443", ("prod",), is_inside=False, is_wanted=False),
 )
+"""Kinds that a cluster, or the laptop, does not have are reported when they are applied."""
 
 
-def addons(stage: str) -> tuple[Addon, ...]:
-    """Return the addons of the base or of one environment, in the order of the table."""
-    return tuple(one for one in ADDONS if stage == "base" or stage in one.environments)
+def addons(stage: str, wanted: Collection[str] = ()) -> tuple[Addon, ...]:
+    """Return the addons of the base or of one environment, in the order of the table.
+
+    ``wanted`` names those that are there only when asked for.
+    """
+    return tuple(
+        one
+        for one in ADDONS
+        if stage == "base" or (stage in one.environments and (one.is_wanted or one.slug in wanted))
+    )
 
 
 def deployment_links() -> tuple[tuple[str, str], ...]:
@@ -288,9 +311,10 @@ def deployment_links() -> tuple[tuple[str, str], ...]:
     return (*pairs, *(("ingress", f"{need}-deployment") for need in INGRESS_NEEDS))
 
 
-def links(stage: str) -> tuple[tuple[str, str], ...]:
+def links(stage: str, wanted: Collection[str] = ()) -> tuple[tuple[str, str], ...]:
     """Return every link of one stage: dependencies, then each unit that lives in the namespace to it."""
-    inside = [row.slug for row in units() if row.slug != "namespace"] + [one.slug for one in addons(stage)]
+    inside = [row.slug for row in units() if row.slug != "namespace"]
+    inside += [one.slug for one in addons(stage, wanted) if one.is_inside]
     return (*deployment_links(), *((slug, "namespace") for slug in inside))
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from confighub.client.collection import quoted
 from confighub.client.functions import call
+from confighub.errors import NotFound
 from tests.traderx.conftest import Installed, documents
 from traderx import topology
 from traderx.environments import install_envs
@@ -85,8 +86,9 @@ def test_base_units_are_the_files_byte_for_byte(installed: Installed) -> None:
 @pytest.mark.requirement("R-324", "R-345")
 @pytest.mark.parametrize("environment", topology.ENVIRONMENTS)
 def test_everything_of_an_environment_is_in_its_namespace(installed: Installed, environment: str) -> None:
+    elsewhere = {one.slug for one in topology.ADDONS if not one.is_inside}
     for slug in installed.units(environment):
-        for one in documents(installed.text(environment, slug)):
+        for one in documents(installed.text(environment, slug)) if slug not in elsewhere else []:
             named = one["metadata"]["name"] if one["kind"] == "Namespace" else one["metadata"]["namespace"]
 
             assert named == f"traderx-{environment}", slug
@@ -193,7 +195,7 @@ def test_links_stay_inside_their_space(installed: Installed, stage: str) -> None
         ("core-services", 6),
         ("trading-services", 5),
         ("ordered", 17),
-        ("all", 21),
+        ("all", 25),
     ],
 )
 def test_filters_select_units_of_an_environment(installed: Installed, name: str, count: int) -> None:
@@ -262,3 +264,29 @@ def test_updating_brings_the_base_back_to_its_files(installed: Installed) -> Non
     path = installed.project.base_folder / "web-gui-service.yaml"
     assert installed.text("base", "web-gui-service") == path.read_text(encoding="utf-8")
     assert said == [f"  1 unit of {installed.name}-base brought up to date"]
+
+
+@pytest.mark.requirement("R-288")
+def test_only_prod_is_backed_up_and_its_schedule_names_its_namespace(installed: Installed) -> None:
+    (found,) = documents(installed.text("prod", "backup-schedule"))
+
+    assert found["metadata"]["namespace"] == "velero"
+    assert found["spec"]["template"]["includedNamespaces"] == ["traderx-prod"]
+    assert "backup-schedule" not in installed.units("staging")
+
+
+def test_an_addon_that_was_asked_for_comes_with_links_and_namespace(installed: Installed) -> None:
+    install_envs(installed.hub, installed.project, print, wanted=["postgresql"])
+
+    unit = installed.units("staging")["postgresql"]
+    found = documents(installed.text("staging", "postgresql"))
+    links = [one["Link"] for one in installed.hub.links.list(space_id=installed.space_id("staging"))]
+    installed.hub.units.delete_all(where="Slug = 'postgresql' AND Labels.environment != 'base'")
+
+    assert {one["metadata"]["namespace"] for one in found} == {"traderx-staging"}
+    assert unit["UnitID"] in {one["FromUnitID"] for one in links}
+
+
+def test_an_addon_that_nobody_knows_is_refused_with_those_there_are(installed: Installed) -> None:
+    with pytest.raises(NotFound, match=r"no such addon: mysql .there is postgresql, ingress-load-balancer"):
+        install_envs(installed.hub, installed.project, print, wanted=["mysql"])

@@ -135,3 +135,4 @@ def test_an_addon_of_one_environment_is_cloned_from_the_base() -> None:
 
     assert origins["access-viewer"] == ["base"]
     assert origins["network-policies"] == ["base", "dev", "staging"]
+    assert origins["postgresql"] == ["base", "base", "base"]

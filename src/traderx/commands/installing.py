@@ -36,9 +36,16 @@ def install_base(update: bool, explain: bool, data: str | None) -> None:
 
 
 @click.command(name="install-envs")
+@click.option(
+    "--with",
+    "wanted",
+    multiple=True,
+    metavar="ADDON",
+    help="Also clone this addon: postgresql or ingress-load-balancer, for clusters.",
+)
 @explain_option
 @data_option
-def install_envs(explain: bool, data: str | None) -> None:
+def install_envs(wanted: tuple[str, ...], explain: bool, data: str | None) -> None:
     """Make dev, staging and prod.
 
     Each is cloned from the stage before and made different by function calls, which its history shows.
@@ -51,11 +58,11 @@ def install_envs(explain: bool, data: str | None) -> None:
 
     say = saying(as_json=False)
     if explain:
-        for line in environments.explain_envs(find_project(data).name()):
+        for line in environments.explain_envs(find_project(data).name(), wanted):
             say(line)
         return
     site = open_site(data, say)
-    environments.install_envs(site.hub, site.project, say)
+    environments.install_envs(site.hub, site.project, say, wanted=wanted)
     say(f"dev, staging and prod of {site.project.name()} are complete; next: bin/setup-worker dev")
 
 
