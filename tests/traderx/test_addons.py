@@ -155,3 +155,12 @@ def test_the_door_from_outside_is_https_alone(project: Path) -> None:
 
     assert spec["type"] == "LoadBalancer"
     assert [port["port"] for port in spec["ports"]] == [443]
+
+
+def test_kinds_that_a_cluster_may_lack_are_marked_so(project: Path) -> None:
+    for one in topology.ADDONS:
+        for made in addon(project, one.slug).values():
+            is_built_in = "." not in made["apiVersion"].partition("/")[0] or ".k8s.io/" in made["apiVersion"]
+            marks = made["metadata"].get("annotations") or {}
+
+            assert (marks.get("confighub.com/if-supported") == "true") is not is_built_in, one.slug
