@@ -33,8 +33,13 @@ def refuse_deep(source: bytes) -> None:
     for bracket in re.finditer(rb"[\[\]{}]", source):
         depth += 1 if bracket.group() in b"[{" else -1 if depth else 0
         if depth > MAX_DEPTH:
-            line = source.count(b"\n", 0, bracket.start()) + 1
-            raise NotYaml(f"line {line}: more than {MAX_DEPTH} brackets are open")
+            before = source[: bracket.start()].decode("utf-8", "replace")
+            raise NotYaml(
+                f"more than {MAX_DEPTH} brackets are open",
+                line=before.count("\n") + 1,
+                column=len(before) - before.rfind("\n"),
+                hint="close them, or put quotes around the text",
+            )
 
 
 def readable(source: bytes) -> bytearray:

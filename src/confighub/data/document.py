@@ -19,9 +19,8 @@ from typing import Any
 
 import re2
 import ryml
-import yaml
 
-from confighub.data import brackets, meaning, scalars
+from confighub.data import brackets, meaning, problems, scalars
 from confighub.data.cache import Cache
 from confighub.data.lazy import lazy
 from confighub.data.tree import (
@@ -41,7 +40,7 @@ from confighub.data.tree import (
 )
 from confighub.errors import BadPath, NotYaml
 
-_MARKER = re.compile(rb"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_MARKER = re.compile(rb"(?:^|(?<=\A\xef\xbb\xbf))(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _CODE = re.compile(rb"^[ \t]*[^ \t\r\n#]", re.MULTILINE)
 _CODE_BEFORE_MARKER = re.compile(rb"^[ \t]*[^ \t\r\n#%]", re.MULTILINE)
 # Anchors, aliases and tags; a false alarm, such as an ampersand in a script, only costs time.
@@ -85,7 +84,7 @@ class Document:
             except ryml.ExceptionBasic as error:
                 flat = brackets.flattened(self.source)
                 if flat is None:
-                    raise _not_yaml(self.source, error) from None
+                    raise problems.unreadable(self.source, error) from None
                 buffer = flat
                 tree = _read_again(buffer, self.source)
             # the tree points into this very buffer
@@ -110,7 +109,12 @@ class Document:
                 self.__dict__["has_equal_keys"] = has_equal_keys
                 if not has_equal_keys:
                     return data
-        return meaning.walked(tree, self.root)
+        return meaning.walked(tree, self.root, self.place)
+
+    def place(self, view: memoryview) -> tuple[int, int]:
+        """Return the line and the column of a scalar of the tree, both from 1."""
+        before = self.source[: max(self.offset(view), 0)].decode("utf-8", "replace")
+        return before.count("\n") + 1, len(before) - before.rfind("\n")
 
     @lazy
     def newline(self) -> bytes:
@@ -275,10 +279,18 @@ def document(source: bytes, *, before: bytes = b"") -> Document:
         try:
             found.data  # noqa: B018 - reading it parses
         except NotYaml as error:
-            line = error.line + before.count(b"\n")
-            raise NotYaml(error.reason, line=line, column=error.column, hint=error.hint) from None
+            raise _moved(error, before) from None
         _documents.put(source, found, len(source))
     return found
+
+
+def _moved(error: NotYaml, before: bytes) -> NotYaml:
+    """Return a document's error at its place in the whole text."""
+    line, column = max(error.line, 1), max(error.column, 1)
+    if line == 1:
+        # the document may begin behind its marker, on the same line
+        column += len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace").lstrip("\ufeff"))
+    return NotYaml(error.reason, line=line + before.count(b"\n"), column=column, hint=error.hint)
 
 
 def _cut(source: bytes) -> list[Placed]:
@@ -286,7 +298,7 @@ def _cut(source: bytes) -> list[Placed]:
     pieces: list[tuple[int, int]] = []
     begin = start
     if b"\n---" in source or b"\n..." in source or source.startswith((b"---", b"..."), start):
-        for marker in _MARKER.finditer(source, start):
+        for marker in _MARKER.finditer(source):
             pieces.append((begin, marker.start()))
             begin = marker.end()
     pieces.append((begin, len(source)))
@@ -294,54 +306,26 @@ def _cut(source: bytes) -> list[Placed]:
     placed = []
     for position, (begin, end) in enumerate(pieces):
         code = _CODE if position == last or source[end] == 0x2E else _CODE_BEFORE_MARKER
-        if code.search(source, begin, end):
+        if code.search(source, begin, end) or _has_code_beside(source, begin, end):
             found = document(source[begin:end] if end - begin < len(source) else source, before=source[:begin])
             if found.data is not None:
                 placed.append(Placed(found, begin, end))
     return placed
 
 
+def _has_code_beside(source: bytes, begin: int, end: int) -> bool:
+    """Say whether a document begins on the line of its marker."""
+    if not begin or source[begin - 1] in b"\n\xbf":
+        return False
+    stop = source.find(b"\n", begin, end)
+    return source[begin : stop if stop >= 0 else end].strip()[:1] not in (b"", b"#")
+
+
 def _read_again(buffer: bytearray, source: bytes) -> Any:
     try:
         return parsed(buffer)
     except ryml.ExceptionBasic as error:
-        raise _not_yaml(source, error) from None
-
-
-def _not_yaml(source: bytes, error: Exception) -> NotYaml:
-    try:
-        for _ in yaml.parse(source, Loader=yaml.CSafeLoader):
-            pass
-    except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark
-        where = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        return NotYaml(problem.problem or "cannot be read", line=where[0], column=where[1])
-    except yaml.YAMLError as problem:
-        return NotYaml(str(problem).splitlines()[0])
-    except ValueError as problem:
-        return NotYaml(str(problem))
-    details = getattr(error, "errdata", None)
-    location = getattr(details, "ymlloc", None)
-    line = getattr(location, "line", -1) + 1
-    column = getattr(location, "col", -1) + 1
-    return NotYaml("this form of YAML is not supported", line=max(line, 0), column=max(column, 0))
-
-
-def first_problem(text: str) -> NotYaml | None:
-    """Return why a strict YAML reader refuses the text, or None; slower than parse, and stricter."""
-    try:
-        for _ in yaml.parse(text, Loader=yaml.CSafeLoader):
-            pass
-    except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark
-        return NotYaml(
-            problem.problem or "cannot be read",
-            line=mark.line + 1 if mark else 0,
-            column=mark.column + 1 if mark else 0,
-        )
-    except yaml.YAMLError as problem:
-        return NotYaml(str(problem).splitlines()[0])
-    return None
+        raise problems.unreadable(source, error) from None
 
 
 def only(stream: Stream) -> Document:

@@ -6,6 +6,7 @@ numbers or equal keys are walked node by node.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -19,13 +20,17 @@ from confighub.data.tree import (
     BLOCK_SCALAR,
     KEY_QUOTED,
     MAP,
+    NONE,
     QUOTED,
     SEQ,
     TAG,
     children,
+    first_child,
     node_key,
     node_type,
     node_value,
+    parent,
+    silenced,
 )
 from confighub.errors import NotYaml
 
@@ -48,7 +53,7 @@ def quick(tree: Any, size_bytes: int) -> tuple[Any, bool] | None:
     Only for documents without anchors, aliases and tags.
     """
     text = _json(tree, size_bytes)
-    if _ODD.search(text):
+    if text is None or _ODD.search(text):
         return None
     try:
         data = _decode(text)
@@ -71,13 +76,14 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
-def _json(tree: Any, size: int) -> bytes:
+def _json(tree: Any, size: int) -> bytes | None:
+    """Return the tree as JSON, or None when it is nested too deep for the emitter."""
     # JSON of ordinary manifests is shorter than twice the YAML; the emitter says how much it would have needed
     buffer = bytearray(2 * size + 256)
     try:
-        failed, needed = _ryml.emit_json_to_substr(tree, 0, buffer)
+        failed, needed = silenced(_ryml.emit_json_to_substr, tree, 0, buffer)
     except ExceptionVisit:
-        raise NotYaml("nested too deep to be read") from None
+        return None
     if failed:
         buffer = bytearray(needed)
         _, needed = _ryml.emit_json_to_substr(tree, 0, buffer)
@@ -103,19 +109,23 @@ def count_nodes(data: Any) -> int:
 _CONTAINERS = frozenset({dict, list})
 
 
-def walked(tree: Any, root: int) -> Any:
+Place = Callable[[memoryview], tuple[int, int]]
+"""Tells the line and the column of a scalar."""
+
+
+def walked(tree: Any, root: int, place: Place) -> Any:
     """Return the data, built node by node; aliases are followed, the first of equal keys counts.
 
-    Raises: NotYaml for an unknown anchor, or aliases that expand beyond measure.
+    Raises: NotYaml for an unknown anchor, aliases that expand beyond measure, or too many levels.
     """
-    return _Walk(tree).value(root)
+    return _Walk(tree, place).value(root)
 
 
 class _Walk:
     """Builds data node by node: for documents with anchors, tags, odd numbers or equal keys."""
 
-    def __init__(self, tree: Any) -> None:
-        self.tree = tree
+    def __init__(self, tree: Any, place: Place) -> None:
+        self.tree, self.place = tree, place
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.expanded = 0
 
@@ -124,7 +134,7 @@ class _Walk:
 
     def _visit(self, node: int, depth: int) -> tuple[Any, int]:
         if depth > MAX_DEPTH:
-            raise NotYaml("nested too deep to be read")
+            raise self._refused(node, f"nested deeper than {MAX_DEPTH} levels", "split the document")
         tree = self.tree
         kind = node_type(tree, node)
         if kind & ALIAS:
@@ -140,14 +150,35 @@ class _Walk:
         if kind & ANCHOR:
             self.anchors[bytes(tree.val_anchor(node)).decode()] = found
         if found[1] > MAX_EXPANDED_NODES:
-            raise NotYaml(f"aliases expand to more than {MAX_EXPANDED_NODES} nodes")
+            reason = f"aliases expand to more than {MAX_EXPANDED_NODES} nodes"
+            raise self._refused(node, reason, "write out what the aliases stand for")
         return found
 
     def _alias(self, node: int) -> tuple[Any, int]:
         name = bytes(self.tree.val_ref(node)).decode().lstrip("*")
         if name not in self.anchors:
-            raise NotYaml(f"unknown anchor: {name}")
+            hint = f"put &{name} before the value that is meant, or quotes around the text"
+            raise self._refused(node, f"unknown anchor: {name}", hint)
         return self.anchors[name]
+
+    def _refused(self, node: int, reason: str, hint: str) -> NotYaml:
+        line, column = 1, 1
+        while node != NONE:
+            view = self._view(node)
+            if view is not None:
+                line, column = self.place(view)
+                break
+            node = first_child(self.tree, node)
+        return NotYaml(reason, line=line, column=column, hint=hint)
+
+    def _view(self, node: int) -> memoryview | None:
+        """Return the first thing of a node that has a place: its key, its alias, or its value."""
+        tree, kind = self.tree, node_type(self.tree, node)
+        if kind & ALIAS:
+            return memoryview(tree.val_ref(node))
+        view = node_key(tree, node) if node_type(tree, parent(tree, node)) & MAP else None
+        view = view if view is not None or kind & (MAP | SEQ) else node_value(tree, node)
+        return memoryview(view) if view is not None and len(view) else None
 
     def _map(self, node: int, depth: int) -> tuple[dict[str, Any], int]:
         found: dict[str, Any] = {}

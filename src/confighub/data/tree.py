@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 import ryml
@@ -61,6 +63,41 @@ _release_buffer = ctypes.pythonapi.PyBuffer_Release
 _release_buffer.argtypes = [ctypes.POINTER(_View)]
 
 
+def _standard_error() -> ctypes.c_void_p | None:
+    """Return the C library's variable for the standard error stream, None where it has another name."""
+    try:
+        return ctypes.c_void_p.in_dll(ctypes.CDLL(None), "stderr")
+    except ValueError:
+        return None
+
+
+def _nowhere() -> int | None:
+    """Return a C stream that keeps nothing."""
+    opened = ctypes.CDLL(None).fopen
+    opened.restype = ctypes.c_void_p
+    stream: int | None = opened(b"/dev/null", b"w")
+    return stream
+
+
+_stderr, _silence = _standard_error(), _nowhere()
+_speaking = Lock()
+
+
+def silenced(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Return what a function of the parser makes of the arguments; it raises, and what it prints besides goes nowhere.
+
+    No other thread can print meanwhile: the interpreter's lock is held.
+    """
+    if _stderr is None or _silence is None:
+        return work(*arguments)
+    with _speaking:
+        usual, _stderr.value = _stderr.value, _silence
+        try:
+            return work(*arguments)
+        finally:
+            _stderr.value = usual
+
+
 def parsed(buffer: bytearray) -> Any:
     """Return the tree of a document that is parsed in place; the buffer must live as long.
 
@@ -69,7 +106,7 @@ def parsed(buffer: bytearray) -> Any:
     tree = ryml.Tree()
     # room for an ordinary manifest's nodes: growing doubles, which copies and wastes
     tree.reserve(buffer.count(b"\n") * 4 // 3 + 16)
-    _ryml.parse_substr(buffer, tree)
+    silenced(_ryml.parse_substr, buffer, tree)
     return tree
 
 

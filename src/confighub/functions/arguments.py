@@ -131,7 +131,9 @@ def _in_range(value: int, wanted: FunctionParameter) -> int:
 
 @lru_cache(maxsize=256)
 def _regexp(pattern: str) -> Any:
-    return re2.compile(pattern)
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile(pattern, options)
 
 
 @lru_cache(maxsize=4096)

@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 
-from confighub.data import brackets, spans
+from confighub.data import brackets, problems, spans
 from confighub.data import document as documents
 from confighub.data.document import Document
 from confighub.data.path import Steps, get, join
@@ -44,7 +44,7 @@ def refuse(text: str) -> None:
     if template is not None:
         raise template
     brackets.refuse_deep(text.encode("utf-8", "surrogatepass"))
-    problem = documents.first_problem(text)
+    problem = problems.first_problem(text)
     if problem is not None:
         raise problem
     stream = documents.parse(text)
