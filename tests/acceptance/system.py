@@ -134,7 +134,7 @@ def call(url: str, body: Any = None, *, headers: dict[str, str] | None = None) -
                 text = answer.read()
             return json.loads(text) if text else None
         except HTTPError as error:
-            # The ingress allows a client 100 requests a second; a test that looks at a thousand orders in a row asks for more.
+            # The ingress allows a client 100 requests a second; looking at a thousand orders in a row asks for more.
             if error.code != 429 or time.monotonic() > deadline:
                 raise
             time.sleep(0.1)
