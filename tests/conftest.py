@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.kubernetes.control_plane import Plane, opened
 
 # Derandomised and without deadlines: the machine decides how fast an example runs, not whether it passes.
 settings.register_profile(
@@ -38,6 +41,13 @@ def shared() -> Path:
 def chromium() -> str:
     """The path of a Chromium; missing, the test is skipped, and fails under CI."""
     return need("chromium", "apt-get install chromium")
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
+    """A real Kubernetes control plane; without the programs for one the test is skipped, and fails under CI."""
+    with opened(tmp_path_factory.mktemp("control-plane")) as plane:
+        yield plane
 
 
 @pytest.fixture

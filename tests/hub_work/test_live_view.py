@@ -51,3 +51,13 @@ def test_what_cannot_be_read_is_degraded_and_says_so(blob: bytes) -> None:
 
     assert found.status == "Degraded"
     assert "unreadable" in found.message
+
+
+def test_an_ingress_that_no_controller_of_its_class_can_serve_is_as_accepted_as_it_will_be() -> None:
+    accepted = {"type": "Accepted", "status": "True", "reason": "NoController", "message": "served by nobody"}
+    ingress = {"kind": "Ingress", "metadata": {"name": "way-in"}, "status": {"conditions": [accepted]}}
+
+    found = live_status(json.dumps([ingress]).encode())
+
+    assert found.status == "Running"
+    assert found.message == "Ingress/way-in: served by nobody"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from confighub.client.session import hub_url
 from confighub.errors import BadRequest, NotFound
@@ -56,9 +56,23 @@ def _settings(call: Call) -> WorkerSettings:
         secrets_dir=_folder(call, "secrets"),
         environment=call.text("environment"),
         probe_delay_scale=scale,
+        **_clusters(call),
         wait_timeout=call.text("wait-timeout"),
         poll_interval_s=seconds(poll_interval) if poll_interval else WorkerSettings.poll_interval_s,
     )
+
+
+def _clusters(call: Call) -> dict[str, Any]:
+    """Which clusters the worker reaches: the files of --kubeconfig or KUBECONFIG, else the one that it runs in."""
+    from confighub.worker.kubernetes.bridge import kubeconfigs
+
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST", ""), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    files = call.text("kubeconfig") or os.environ.get("KUBECONFIG", "")
+    if host and not files:
+        host = f"[{host}]" if ":" in host else host
+        name = os.environ.get("IN_CLUSTER_TARGET_NAME", "")
+        return {"in_cluster": f"https://{host}:{port}", "target_name": name}
+    return {"kubeconfigs": kubeconfigs(files, Path.home()), "context": call.text("context")}
 
 
 def _worker(call: Call) -> Wire:

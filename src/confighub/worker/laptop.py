@@ -10,17 +10,16 @@ from typing import TypeVar
 
 import msgspec
 
-from confighub.data.path import pattern, places
 from confighub.errors import BadRequest, NotFound, RetryLater
-from confighub.records.work import AvailableTarget, ConfigType, ImportRequest
+from confighub.records.work import AvailableTarget, ConfigType
 from confighub.runtime.client import RuntimeClient
 from confighub.runtime.messages import ApplyUnit, UnitNow
 from confighub.runtime.state import Settings, StoredUnit
 from confighub.worker import documents, drift, readiness
 from confighub.worker.apply_order import in_apply_order
 from confighub.worker.bridge import LiveChange, Operation, Outcome, Report, Tell
-from confighub.worker.documents import Manifest
 from confighub.worker.durations import seconds
+from confighub.worker.importing import is_asked_for
 from confighub.worker.settings import WorkerSettings
 
 PROVIDER = "Laptop"
@@ -135,7 +134,7 @@ class LaptopBridge:
         deadline = time.monotonic() + seconds(target.wait_timeout)
         await report("Reading resources...")
         objects = await _patiently(lambda: self._client(target).objects(target.environment), deadline)
-        chosen = [item for item in objects if _is_asked_for(item, operation.request)]
+        chosen = [item for item in objects if is_asked_for(item, operation.request)]
         if not chosen:
             return Outcome("ImportFailed", f"environment {target.environment} has no such resource")
         text = documents.write([drift.plain(item) for item in chosen])
@@ -245,27 +244,3 @@ async def _patiently(call: Callable[[], Awaitable[_Answer]], deadline: float) ->
             if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(_RECONNECT_S)
-
-
-def _is_asked_for(item: Manifest, request: ImportRequest) -> bool:
-    """True when the request lists the object, or its filters let it pass; no list and no filter means all."""
-    metadata = item.get("metadata", {})
-    name, namespace = str(metadata.get("name", "")), str(metadata.get("namespace") or "default")
-    kind = f"{item.get('apiVersion', '')}/{item.get('kind', '')}"
-    if request.resource_info_list:
-        return any(
-            wanted.resource_type in ("", kind) and wanted.resource_name in (name, f"{namespace}/{name}")
-            for wanted in request.resource_info_list
-        )
-    return all(
-        bool(_values(item, term.type) & set(term.values)) == (term.operator == "include")
-        for term in request.filters or []
-    )
-
-
-def _values(item: Manifest, where: str) -> set[str]:
-    """Return what stands at the path, as text; several for a path with a star, none where there is nothing."""
-    found = [place.value for place in places(item, pattern(where)) if place.exists]
-    if where == "metadata.namespace":
-        found = found or ["default"]
-    return {str(value).lower() if isinstance(value, bool) else str(value) for value in found}

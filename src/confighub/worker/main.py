@@ -11,6 +11,8 @@ from confighub.errors import BadRequest, ConfigHubError
 from confighub.worker import laptop
 from confighub.worker.bridge import Bridge
 from confighub.worker.journal import Journal
+from confighub.worker.kubernetes import bridge as kubernetes
+from confighub.worker.kubernetes.bridge import KubernetesBridge
 from confighub.worker.laptop import LaptopBridge
 from confighub.worker.link import HubLink
 from confighub.worker.loop import Worker
@@ -19,7 +21,10 @@ from confighub.worker.settings import WorkerSettings
 # Hubs send a heartbeat every 10 s; three missed ones mean that the connection is dead.
 _SILENCE_S = 35.0
 
-BRIDGES: dict[str, tuple[str, Callable[[WorkerSettings], Bridge]]] = {"laptop": (laptop.PROVIDER, LaptopBridge)}
+BRIDGES: dict[str, tuple[str, Callable[[WorkerSettings], Bridge]]] = {
+    "laptop": (laptop.PROVIDER, LaptopBridge),
+    "kubernetes": (kubernetes.PROVIDER, KubernetesBridge),
+}
 """Every bridge there is, by the name that a person gives: the provider's name on the wire, and how it is made."""
 
 

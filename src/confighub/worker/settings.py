@@ -13,6 +13,8 @@ class WorkerSettings:
     ``url`` is the hub's, ``state_dir`` where finished operations are remembered over restarts.
     With ``environment`` set, the worker offers one target named after itself with the laptop's
     parameters; the folders then go into it as absolute paths.
+    A Kubernetes worker offers the contexts of ``kubeconfigs``, or the one ``context``; with ``in_cluster``, the URL of
+    the API server, it offers the cluster that it runs in, as ``target_name``.
     """
 
     url: str
@@ -27,5 +29,9 @@ class WorkerSettings:
     environment: str = ""
     probe_delay_scale: float = 1.0
     wait_timeout: str = "60s"
+    kubeconfigs: tuple[Path, ...] = ()
+    context: str = ""
+    in_cluster: str = ""
+    target_name: str = ""
     poll_interval_s: float = 10.0
     offers_functions: bool = True

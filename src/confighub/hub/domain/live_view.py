@@ -136,8 +136,13 @@ def _workload(one: Object) -> Ready:
 
 
 def _ingress(one: Object) -> Ready:
-    balancers = _status(one).get("loadBalancer", {}).get("ingress")
-    return (RUNNING, "") if balancers else (PENDING, f"{_name(one)}: no controller has accepted it")
+    if _status(one).get("loadBalancer", {}).get("ingress"):
+        return RUNNING, ""
+    unserved = next((c.message for c in _conditions(one) if c.reason == "NoController" and c.status == "True"), "")
+    if unserved:
+        # On a cluster without a controller the API server's acceptance is all there will be; the message says so.
+        return RUNNING, f"{_name(one)}: {unserved}"
+    return PENDING, f"{_name(one)}: no controller has accepted it"
 
 
 _READY: dict[str, Callable[[Object], Ready]] = {

@@ -1,0 +1,424 @@
+"""The bridge to Kubernetes: units become objects by server-side apply, and their changes are told as they happen."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import re
+import time
+from collections.abc import Awaitable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from confighub.errors import BadRequest, ConfigHubError, RetryLater
+from confighub.records.work import AvailableTarget, ConfigType
+from confighub.worker import documents, drift, readiness
+from confighub.worker.apply_order import in_apply_order, in_destroy_order
+from confighub.worker.bridge import LiveChange, Operation, Outcome, Report, Tell
+from confighub.worker.documents import Manifest, describe
+from confighub.worker.durations import seconds
+from confighub.worker.kubernetes import access, applying, inventory, ownership
+from confighub.worker.kubernetes.applying import Applied, Terms
+from confighub.worker.kubernetes.cluster import Cluster
+from confighub.worker.kubernetes.importer import importable
+from confighub.worker.kubernetes.informers import Seen
+from confighub.worker.kubernetes.live import LiveView, blob
+from confighub.worker.settings import WorkerSettings
+
+PROVIDER = "Kubernetes"
+TOOLCHAIN = "Kubernetes/YAML"
+_LOG = logging.getLogger("confighub.worker")
+# Changes come by themselves; this often the pods are looked at, which are not watched.
+_LOOK_AGAIN_S = 1.0
+_RECONNECT_S = 1.0
+
+
+class Parameters(msgspec.Struct, rename="pascal", kw_only=True):
+    """A target's parameters; the first two are those of the public worker.
+
+    ``kube_context`` names a context of the worker's kubeconfig, by default its current one. An apply waits
+    ``wait_timeout`` at most, and what was not ready at once has to stay so for ``stable_time``. With
+    ``force_conflicts``, fields are taken from other field managers also where the object was not the unit's. With
+    ``keep_additions``, what others add to the unit's objects stays.
+    """
+
+    kube_context: str = ""
+    wait_timeout: str = ""
+    stable_time: str = "500ms"
+    force_conflicts: bool = False
+    keep_additions: bool = False
+
+
+class KubernetesBridge:
+    """Applies units to the clusters of a kubeconfig, or to the one that the worker itself runs in."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._clusters: dict[str, Cluster] = {}
+        self._views: dict[str, LiveView] = {}
+        self._new_cluster = asyncio.Event()
+        self._writing: set[str] = set()
+        self._homes: dict[str, str] = {}
+        self._last: dict[str, tuple[str, int]] = {}
+        self._unreachable: dict[str, str] = {}
+
+    def offers(self) -> ConfigType:
+        """Return a target a context, named after it; inside a cluster one, named after the worker."""
+        given = self._settings
+        if given.in_cluster:
+            named = [(given.target_name or given.slug, "")]
+        elif given.context:
+            named = [(slug(given.context), given.context)]
+        else:
+            named = [(slug(name), name) for name in access.contexts(given.kubeconfigs)]
+        wait = {"WaitTimeout": given.wait_timeout}
+        targets = [
+            AvailableTarget(name=name, params={"KubeContext": context, **wait} if context else dict(wait))
+            for name, context in named
+        ]
+        return ConfigType(toolchain_type=TOOLCHAIN, provider_type=PROVIDER, available_targets=targets)
+
+    async def apply(self, operation: Operation, report: Report) -> Outcome:
+        """Apply the objects kind by kind, remove those that the unit no longer has, and wait until ready."""
+        target, cluster = await self._place(operation)
+        terms = self._terms(target)
+        wanted = in_apply_order(documents.read(operation.text))
+        _refuse_twins(cluster, wanted)
+        self._homes[operation.unit_id] = cluster.name
+        self._writing.add(operation.unit_id)
+        try:
+            telling = asyncio.create_task(_report(report, "Starting to apply resources..."))
+            applied = await self._write(cluster, operation, wanted, terms)
+            gone = await self._prune(cluster, operation, applied, terms)
+            await telling
+        except ConfigHubError as error:
+            return Outcome("ApplyFailed", str(error), live_state=await self._blob(cluster, operation.unit_id))
+        finally:
+            self._writing.discard(operation.unit_id)
+            self._tell_again(cluster, operation.unit_id)
+        notes = [*(note for one in applied for note in one.notes), *gone]
+        keys = [inventory.identity(one.item) for one in applied]
+        return await self._wait_ready(cluster, operation, keys, target, terms, report, notes)
+
+    async def refresh(self, operation: Operation, report: Report) -> Outcome:
+        """Compare the cluster with the unit's text, as the server itself would merge it; nothing is changed."""
+        target, cluster = await self._place(operation)
+        terms = self._terms(target)
+        await report("Comparing resources...")
+        lines: list[str] = []
+        seen: list[Seen] = []
+        for document in in_apply_order(documents.read(operation.text)):
+            found, differences = await self._compare(cluster, document, operation, terms)
+            seen += [found] if found else []
+            lines += differences
+        there = {inventory.identity(one.item) for one in seen}
+        for key, extra in cluster.of_unit(operation.unit_id).items():
+            if key not in there:
+                seen.append(extra)
+                lines.append(f"{describe(extra.item)} is not in the unit")
+        state = blob(await self._view(cluster).objects(seen))
+        if not lines:
+            return Outcome("RefreshAndNoDrift", "no drift", live_state=state)
+        return Outcome("RefreshAndDrifted", "; ".join(lines), live_state=state)
+
+    async def destroy(self, operation: Operation, report: Report) -> Outcome:
+        """Remove every object of the unit and wait until it is gone, finalizers included."""
+        target, cluster = await self._place(operation)
+        terms = self._terms(target)
+        await report("Removing resources...")
+        for document in documents.read(operation.text):
+            resource = await cluster.api.resource(document["apiVersion"], document["kind"])
+            if resource:
+                await cluster.watched(resource, cluster.namespace_of(document, resource))
+        own = list(cluster.of_unit(operation.unit_id).values())
+        await self._remove(cluster, own, terms)
+        left = await self._wait_gone(cluster, operation.unit_id, [inventory.identity(one.item) for one in own], terms)
+        if left:
+            return Outcome("DestroyWaitFailed", "; ".join(_held(one) for one in left))
+        self._last.pop(operation.unit_id, None)
+        self._homes.pop(operation.unit_id, None)
+        return Outcome("DestroyCompleted", "all resources are gone")
+
+    async def import_objects(self, operation: Operation, report: Report) -> Outcome:
+        """Return the cluster's objects that the request names as the unit's text; never Secrets."""
+        _, cluster = await self._place(operation)
+        await report("Reading resources...")
+        chosen = await importable(cluster, operation.request)
+        if not chosen:
+            return Outcome("ImportFailed", f"{cluster.name} has no such resource")
+        text = documents.write([drift.plain(item) for item in chosen])
+        message = f"imported {', '.join(describe(item) for item in chosen)}"
+        return Outcome("ImportCompleted", message, live_state=msgspec.json.encode(chosen), data=text.encode())
+
+    async def watch(self, tell: Tell) -> None:
+        """Tell the changes of all units of this worker, on every cluster that it offers or was sent to."""
+        for name in self._names():
+            self._cluster(name)
+        followed: set[str] = set()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._new_cluster.clear()
+                for name in set(self._clusters) - followed:
+                    followed.add(name)
+                    tasks.create_task(self._follow(self._clusters[name], tell))
+                await self._new_cluster.wait()
+
+    def trouble(self) -> str:
+        """Return which clusters do not answer, and which watches do not go on."""
+        found = [*self._unreachable.values(), *(cluster.trouble() for cluster in self._clusters.values())]
+        return "; ".join(filter(None, found))
+
+    async def close(self) -> None:
+        """End the watches and close the connections."""
+        for cluster in self._clusters.values():
+            await cluster.close()
+
+    async def _write(
+        self, cluster: Cluster, operation: Operation, wanted: list[Manifest], terms: Terms
+    ) -> list[Applied]:
+        """Apply kind by kind, the objects of a kind side by side."""
+        applied: list[Applied] = []
+        for kind, group in itertools.groupby(wanted, key=lambda one: one.get("kind")):
+            applied += await _together(applying.apply(cluster, one, operation, terms) for one in group)
+            if kind == "CustomResourceDefinition":
+                await self._wait_established(cluster, applied, terms)
+        return applied
+
+    async def _prune(self, cluster: Cluster, operation: Operation, applied: list[Applied], terms: Terms) -> list[str]:
+        """Remove the unit's objects that its text no longer has; return what went."""
+        kept = {inventory.identity(one.item) for one in applied}
+        extra = [one for key, one in cluster.of_unit(operation.unit_id).items() if key not in kept]
+        await self._remove(cluster, extra, terms)
+        return [f"removed {describe(one.item)}" for one in extra]
+
+    async def _remove(self, cluster: Cluster, own: list[Seen], terms: Terms) -> None:
+        for item in in_destroy_order([one.item for one in own]):
+            resource = await cluster.api.resource(item["apiVersion"], item["kind"])
+            if resource:
+                await applying.remove(cluster, resource, item, terms)
+
+    async def _wait_gone(
+        self, cluster: Cluster, unit_id: str, keys: list[inventory.Identity], terms: Terms
+    ) -> list[Manifest]:
+        """Return what is still there when the time is over."""
+        while True:
+            there = cluster.of_unit(unit_id)
+            left = [there[key].item for key in keys if key in there]
+            if not left or not terms.left_s():
+                return left
+            await cluster.changed(unit_id, min(_LOOK_AGAIN_S, terms.left_s()))
+
+    async def _wait_established(self, cluster: Cluster, applied: list[Applied], terms: Terms) -> None:
+        for one in applied:
+            if one.item["kind"] != "CustomResourceDefinition":
+                continue
+            resource, item = await cluster.resource_of(one.item), one.item
+            while not (state := readiness.of_object(item)).is_ready:
+                if state.is_hopeless or not terms.left_s():
+                    raise BadRequest(state.message)
+                await asyncio.sleep(0.05)
+                item = await cluster.get(resource, "", item["metadata"]["name"]) or item
+            for version in item["spec"]["versions"]:
+                cluster.api.forget(f"{item['spec']['group']}/{version['name']}")
+
+    async def _wait_ready(
+        self,
+        cluster: Cluster,
+        operation: Operation,
+        keys: Sequence[inventory.Identity],
+        target: Parameters,
+        terms: Terms,
+        report: Report,
+        notes: list[str],
+    ) -> Outcome:
+        """Wait until all are ready and stay so, one is hopeless, or the time is over."""
+        view, unit_id, reported = self._view(cluster), operation.unit_id, ""
+        stable_s, since = 0.0, time.monotonic()
+        while True:
+            there = cluster.of_unit(unit_id)
+            objects = await view.objects(there.values())
+            missing = [f"{key[1]} {key[3]} is gone again" for key in keys if key not in there]
+            state = readiness.of_objects(objects)
+            said = "; ".join([*missing, *([state.message] if state.message else [])])
+            if state.is_ready and not missing:
+                left_s = since + stable_s - time.monotonic()
+                if left_s <= 0:
+                    return Outcome("ApplyCompleted", _sentence(notes), live_state=blob(objects))
+            else:
+                stable_s, since, left_s = seconds(target.stable_time), float("inf"), _LOOK_AGAIN_S
+                if state.is_hopeless:
+                    return Outcome("ApplyFailed", "; ".join([state.message, *notes]), live_state=blob(objects))
+                if not terms.left_s():
+                    message = f"not ready within {target.wait_timeout}: {said}"
+                    return Outcome("ApplyWaitFailed", message, live_state=blob(objects))
+                if said != reported:
+                    reported = said
+                    await _report(report, said)
+            await cluster.changed(unit_id, min(left_s, _LOOK_AGAIN_S, max(terms.left_s(), 0.01)))
+            if since == float("inf"):
+                since = time.monotonic()
+
+    async def _compare(
+        self, cluster: Cluster, document: Manifest, operation: Operation, terms: Terms
+    ) -> tuple[Seen | None, list[str]]:
+        resource = await cluster.resource_of(document)
+        namespace = cluster.namespace_of(document, resource)
+        await cluster.watched(resource, namespace)
+        live = await cluster.get(resource, namespace, document["metadata"]["name"])
+        if live is None:
+            return None, [f"{describe(document)} is gone"]
+        seen = Seen.of(live)
+        try:
+            wanted = await applying.tried(cluster, document, operation, terms)
+        except BadRequest as error:
+            return seen, [f"{describe(document)} cannot be brought back as it is: {error}"]
+        lines = drift.between([inventory.unmarked(wanted)], [inventory.unmarked(live)])
+        added = ownership.additions(wanted)
+        return seen, [*lines, *(f"{describe(document)}: {one} was added" for one in added)]
+
+    async def _follow(self, cluster: Cluster, tell: Tell) -> None:
+        """Tell what changes on one cluster, from the moment it answers."""
+        while True:
+            try:
+                await cluster.find_all()
+                self._unreachable.pop(cluster.name, None)
+                break
+            except ConfigHubError as error:
+                self._unreachable[cluster.name] = str(error)
+                await asyncio.sleep(_RECONNECT_S)
+        while True:
+            await cluster.has_dirty.wait()
+            cluster.has_dirty.clear()
+            changed, cluster.dirty = cluster.dirty - self._writing, cluster.dirty & self._writing
+            for unit_id in changed:
+                try:
+                    change = await self._change(cluster, unit_id)
+                except RetryLater as error:
+                    _LOG.info("%s", error)
+                    self._tell_again(cluster, unit_id)
+                    await asyncio.sleep(_RECONNECT_S)
+                    continue
+                if change:
+                    await tell(change)
+
+    async def _change(self, cluster: Cluster, unit_id: str) -> LiveChange | None:
+        """Return the unit's live state as it is now, None when it is not (or no longer) ours to tell."""
+        if self._homes.get(unit_id, cluster.name) != cluster.name:
+            return None
+        seen = list(cluster.of_unit(unit_id).values())
+        owners = [one.owner for one in seen if one.owner]
+        newest = max(owners, key=lambda one: one.revision, default=None)
+        if newest is not None:
+            if newest.worker_id != self._settings.worker_id:
+                return None
+            self._last[unit_id] = (newest.space_id, newest.revision)
+        if unit_id not in self._last:
+            return None
+        space_id, revision = self._last[unit_id]
+        return LiveChange(unit_id, space_id, revision, blob(await self._view(cluster).objects(seen)))
+
+    def _tell_again(self, cluster: Cluster, unit_id: str) -> None:
+        cluster.dirty.add(unit_id)
+        cluster.has_dirty.set()
+
+    async def _blob(self, cluster: Cluster, unit_id: str) -> bytes | None:
+        try:
+            return blob(await self._view(cluster).objects(cluster.of_unit(unit_id).values()))
+        except ConfigHubError:
+            return None
+
+    async def _place(self, operation: Operation) -> tuple[Parameters, Cluster]:
+        try:
+            target = msgspec.json.decode(operation.parameters, type=Parameters)
+        except msgspec.MsgspecError as error:
+            raise BadRequest(f"the target's parameters cannot be read: {error}") from error
+        target.wait_timeout = target.wait_timeout or self._settings.wait_timeout
+        cluster = self._cluster(target.kube_context or self._names()[0])
+        await cluster.find_all()
+        return target, cluster
+
+    def _terms(self, target: Parameters) -> Terms:
+        return Terms(
+            deadline=time.monotonic() + seconds(target.wait_timeout),
+            worker_id=self._settings.worker_id,
+            takes_over=target.force_conflicts,
+            removes_additions=not target.keep_additions,
+        )
+
+    def _names(self) -> list[str]:
+        """The contexts that this worker offers; inside a cluster one that is called so."""
+        given = self._settings
+        if given.in_cluster:
+            return [_IN_CLUSTER]
+        return [given.context] if given.context else access.contexts(given.kubeconfigs)
+
+    def _cluster(self, name: str) -> Cluster:
+        if name not in self._clusters:
+            given = self._settings
+            is_inside = name == _IN_CLUSTER and bool(given.in_cluster)
+            found = (
+                access.in_cluster(given.in_cluster) if is_inside else access.from_kubeconfig(given.kubeconfigs, name)
+            )
+            self._clusters[name] = Cluster(found)
+            self._views[name] = LiveView(self._clusters[name])
+            self._new_cluster.set()
+        return self._clusters[name]
+
+    def _view(self, cluster: Cluster) -> LiveView:
+        return self._views[cluster.name]
+
+
+_IN_CLUSTER = "in-cluster"
+
+
+def slug(name: str) -> str:
+    """Return a context's name as the slug of its target."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def kubeconfigs(text: str, home: Path) -> tuple[Path, ...]:
+    """Return the files that KUBECONFIG lists, by default the one in the home folder."""
+    return tuple(Path(one) for one in text.split(":") if one) or (home / ".kube" / "config",)
+
+
+async def _together(calls: Iterable[Awaitable[Applied]]) -> list[Applied]:
+    """Return all results; when some fail, the others still come to their end first."""
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    errors = [one for one in found if isinstance(one, BaseException)]
+    for error in errors:
+        if not isinstance(error, ConfigHubError):
+            raise error
+    if len(errors) > 1:
+        raise BadRequest("; ".join(str(error) for error in errors))
+    if errors:
+        raise errors[0]
+    return [one for one in found if isinstance(one, Applied)]
+
+
+async def _report(report: Report, message: str) -> None:
+    await report(message)
+
+
+def _sentence(notes: list[str]) -> str:
+    return "; ".join(["all resources are ready", *notes])
+
+
+def _held(item: dict[str, Any]) -> str:
+    finalizers = ", ".join(item["metadata"].get("finalizers") or [])
+    return f"{describe(item)} is still there" + (f", held by {finalizers}" if finalizers else "")
+
+
+def _refuse_twins(cluster: Cluster, wanted: list[Manifest]) -> None:
+    """Raise BadRequest when two documents are the same object, or one is none."""
+    known: set[inventory.Identity] = set()
+    for document in wanted:
+        if not document.get("apiVersion") or not (document.get("metadata") or {}).get("name"):
+            raise BadRequest(f"a document has no apiVersion or no name: {describe(document) or 'without kind'}")
+        group, kind, namespace, name = inventory.identity(document)
+        key = (group, kind, namespace or cluster.api.access.namespace, name)
+        if key in known:
+            raise BadRequest(f"{describe(document)} is in the unit twice")
+        known.add(key)

@@ -1,0 +1,154 @@
+"""One cluster as the worker sees it: its API server, and all objects of units, kept by watches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+
+from confighub.errors import BadRequest, ConfigHubError, Forbidden, RetryLater
+from confighub.worker.documents import Manifest
+from confighub.worker.kubernetes import inventory
+from confighub.worker.kubernetes.access import Access
+from confighub.worker.kubernetes.api import Api, Resource
+from confighub.worker.kubernetes.informers import Informer, Seen
+
+_LOG = logging.getLogger("confighub.worker")
+_SCALERS = ("autoscaling/v2", "HorizontalPodAutoscaler")
+# What controllers derive from other objects, labels included, is no unit's.
+_DERIVED = frozenset({"Endpoints", "EndpointSlice", "Event", "ControllerRevision", "PodMetrics", "NodeMetrics"})
+_SYNC_S = 10.0
+
+
+class Cluster:
+    """One cluster, watched for the objects of one worker's units."""
+
+    def __init__(self, access: Access) -> None:
+        self.api = Api(access)
+        self._informers: dict[tuple[str, str, str], Informer] = {}
+        self._by_unit: defaultdict[str, dict[inventory.Identity, Seen]] = defaultdict(dict)
+        self._changes: dict[str, asyncio.Event] = {}
+        self.dirty: set[str] = set()
+        self.has_dirty = asyncio.Event()
+        self._is_found = False
+
+    @property
+    def name(self) -> str:
+        """The context's name."""
+        return self.api.access.name
+
+    async def close(self) -> None:
+        """End the watches and close the connections."""
+        for informer in self._informers.values():
+            await informer.close()
+        await self.api.close()
+
+    def trouble(self) -> str:
+        """Return what keeps a watch from going on, empty when all go on."""
+        found = next((informer.trouble for informer in self._informers.values() if informer.trouble), "")
+        return f"{self.name}: {found}" if found else ""
+
+    def informers(self) -> Iterator[Informer]:
+        """All watches there are."""
+        return iter(self._informers.values())
+
+    async def resource_of(self, manifest: Manifest) -> Resource:
+        """Return how the server offers the manifest's kind. Raises: BadRequest when it does not."""
+        version, kind = str(manifest.get("apiVersion", "")), str(manifest.get("kind", ""))
+        found = await self.api.resource(version, kind)
+        if found is None:
+            raise BadRequest(
+                f"{self.name} has no kind {kind} in {version}", hint="apply its CustomResourceDefinition first"
+            )
+        return found
+
+    def namespace_of(self, manifest: Manifest, resource: Resource) -> str:
+        """Return the namespace that the object goes to, empty for cluster-wide kinds."""
+        if not resource.is_namespaced:
+            return ""
+        return str((manifest.get("metadata") or {}).get("namespace") or self.api.access.namespace)
+
+    async def watched(self, resource: Resource, namespace: str) -> Informer:
+        """Return the watch on the unit objects of a kind, started and filled."""
+        return await self._informer(resource, namespace, inventory.UNIT)
+
+    async def autoscaled(self, item: Manifest) -> bool:
+        """True when a HorizontalPodAutoscaler of anyone's decides over the object's replicas."""
+        resource = await self.api.resource(*_SCALERS)
+        if resource is None:
+            return False
+        namespace = str(item["metadata"].get("namespace") or "")
+        scalers = await self._informer(resource, namespace, "")
+        wanted = (item.get("kind"), item["metadata"].get("name"))
+        targets = (seen.item.get("spec", {}).get("scaleTargetRef", {}) for seen in scalers)
+        return any((target.get("kind"), target.get("name")) == wanted for target in targets)
+
+    def of_unit(self, unit_id: str) -> dict[inventory.Identity, Seen]:
+        """Return what is known to belong to the unit."""
+        return dict(self._by_unit.get(unit_id, {}))
+
+    async def changed(self, unit_id: str, at_most_s: float) -> None:
+        """Return when one of the unit's objects has changed, or after the time."""
+        event = self._changes.setdefault(unit_id, asyncio.Event())
+        try:
+            await asyncio.wait_for(event.wait(), at_most_s)
+        except TimeoutError:
+            return
+        finally:
+            event.clear()
+
+    async def find_all(self) -> None:
+        """Begin to watch every kind and namespace in which a unit has objects.
+
+        A kind that may not be listed over all namespaces is left out: it is watched when a unit needs it.
+        """
+        if self._is_found:
+            return
+        for resource in await self.api.all_resources():
+            if not {"list", "watch"} <= set(resource.verbs) or resource.kind in _DERIVED:
+                continue
+            try:
+                items, _ = await self.api.listed(resource, "", inventory.UNIT)
+            except ConfigHubError as error:
+                _LOG.info("%s", error)
+                continue
+            for namespace in {str(item["metadata"].get("namespace") or "") for item in items}:
+                await self.watched(resource, namespace)
+        self._is_found = True
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
+        """Return the object as it is, None when it is not there."""
+        answer = await self.api.call("GET", resource.path(namespace, name))
+        if answer.status == 404:
+            return None
+        if not answer.is_good:
+            kind = Forbidden if answer.status == 403 else RetryLater
+            raise kind(f"{resource.kind} {name} cannot be read: {answer.message}")
+        return answer.body
+
+    async def _informer(self, resource: Resource, namespace: str, selector: str) -> Informer:
+        key = (f"{resource.group_version}/{resource.kind}", namespace, selector)
+        informer = self._informers.get(key)
+        if informer is None:
+            informer = Informer(self.api, resource, namespace, selector, self._note)
+            self._informers[key] = informer
+        try:
+            await asyncio.wait_for(informer.synced(), _SYNC_S)
+        except TimeoutError:
+            _LOG.info("the list of %s in %s takes its time", resource.plural, namespace or "all namespaces")
+        return informer
+
+    def _note(self, before: Seen | None, after: Seen | None) -> None:
+        for seen, is_there in ((before, False), (after, True)):
+            if seen is None or seen.owner is None or seen.item.get("kind") in _DERIVED:
+                continue
+            unit, key = seen.owner.unit_id, inventory.identity(seen.item)
+            if is_there:
+                self._by_unit[unit][key] = seen
+            else:
+                self._by_unit[unit].pop(key, None)
+            self.dirty.add(unit)
+            if event := self._changes.get(unit):
+                event.set()
+        self.has_dirty.set()
