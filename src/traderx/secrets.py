@@ -1,7 +1,8 @@
 """The secrets of an environment, made at random and kept outside the hub.
 
 On the laptop a secret is a file that only its owner can read; its keys become environment variables of
-the services that name it. ``DATABASE_URL`` is the one way in which a service learns of its database.
+the services that name it. On a cluster it is a Secret, sent to the API server and to nobody else.
+``DATABASE_URL`` is the one way in which a service learns of its database.
 Source: the seed, 7.3 (name of the secret, name of the user, 32 random bytes).
 """
 
@@ -11,11 +12,19 @@ import base64
 import json
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlsplit
 
+from traderx import topology
 from traderx.project import Project, read_json, replace_file
+
+if TYPE_CHECKING:
+    from traderx.clusters import ClusterApi
 
 DATABASE_SECRET = "traderx-db-credentials"  # noqa: S105 the secret's name, not its value
 DATABASE_USER = "traderx_user"
+ADDON = "postgresql"
+PART_OF = "app.kubernetes.io/part-of"
 
 
 def ensure_secrets(project: Project, environment: str) -> list[str]:
@@ -42,11 +51,51 @@ def database_secret(url: str) -> dict[str, str]:
     }
 
 
+def make_on_cluster(api: ClusterApi, environment: str, url: str = "") -> bool:
+    """Make the environment's Secret on the cluster, its namespace too; tell whether it was made.
+
+    One that is there stays as it is. Without a URL it is for the database that the addon ``postgresql`` brings.
+    Raises: Forbidden, RetryLater.
+    """
+    place = topology.namespace(environment)
+    secrets_path = f"/api/v1/namespaces/{place}/secrets"
+    if api.get(f"{secrets_path}/{DATABASE_SECRET}") is not None:
+        return False
+    if api.get(f"/api/v1/namespaces/{place}") is None:
+        api.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place}})
+    content = cluster_secret(url) if url else addon_secret()
+    return api.create(
+        secrets_path,
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": DATABASE_SECRET, "namespace": place, "labels": {PART_OF: "traderx"}},
+            "type": "Opaque",
+            "stringData": content,
+        },
+    )
+
+
+def addon_secret() -> dict[str, str]:
+    """Return the content of the secret for the database that the addon brings: its user is made from it."""
+    password = database_secret("")["password"]
+    url = f"postgresql+psycopg://{DATABASE_USER}:{quote(password, safe='')}@{ADDON}:5432/traderx"
+    return {"DATABASE_URL": url, "username": DATABASE_USER, "password": password}
+
+
+def cluster_secret(url: str) -> dict[str, str]:
+    """Return the content of the secret for a database that is there already, with the login that its URL has."""
+    at = urlsplit(url)
+    if not at.password:
+        return database_secret(url)
+    return {"DATABASE_URL": url, "username": unquote(at.username or ""), "password": unquote(at.password)}
+
+
 def manifest(url: str, *, namespace: str) -> str:
     """Return the Secret object for a cluster as YAML text, to be piped, never stored."""
     lines = ["apiVersion: v1", "kind: Secret", "metadata:", f"  name: {DATABASE_SECRET}", f"  namespace: {namespace}"]
     lines += ["type: Opaque", "data:"]
-    for key, value in database_secret(url).items():
+    for key, value in cluster_secret(url).items():
         lines.append(f"  {key}: {base64.b64encode(value.encode()).decode()}")
     return "\n".join(lines) + "\n"
 

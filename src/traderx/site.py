@@ -12,11 +12,20 @@ from dataclasses import dataclass
 
 from confighub.client.hub import HubClient
 from confighub.client.session import connect
-from confighub.errors import NotFound
+from confighub.errors import ConfigHubError, NotFound
 from confighub.settings import ClientSettings
+from traderx.clusters import Cluster, keep_cluster, kubeconfig_of
 from traderx.project import Project, find_project
 from traderx.stack import Stack, worker_process
-from traderx.workers import ensure_laptop_target, ensure_worker, point_units
+from traderx.wording import counted
+from traderx.workers import (
+    await_cluster_target,
+    count_pointed,
+    ensure_laptop_target,
+    ensure_worker,
+    is_on_cluster,
+    point_units,
+)
 
 Say = Callable[[str], None]
 
@@ -58,6 +67,35 @@ class Site:
         worker = ensure_worker(self.hub, self.project, environment, self.say)
         target = ensure_laptop_target(self.hub, self.project, environment, worker, self.say)
         point_units(self.hub, self.project, environment, target, self.say)
+
+    def is_on_cluster(self, environment: str) -> bool:
+        """Tell whether the environment lives on a cluster and not on this machine."""
+        return is_on_cluster(self.hub, self.project, environment)
+
+    def set_up_cluster(self, environment: str, cluster: Cluster, *, timeout_s: float) -> str:
+        """Make the environment's worker, run it, and point the units at its target; return the target's slug.
+
+        Every step is waited for, and the last one counted. Other clusters of the environment stay reachable by the
+        same worker. Raises: RetryLater when worker or target are late; ConfigHubError when units point elsewhere.
+        """
+        worker = ensure_worker(self.hub, self.project, environment, self.say)
+        if keep_cluster(self.project, environment, cluster):
+            # it reads the file when it starts
+            self.stack.processes.stop_all([worker_process(environment)])
+        arguments = ["--provider", "kubernetes", "--kubeconfig", str(kubeconfig_of(self.project, environment))]
+        self.stack.ensure_worker(self.hub, environment, arguments)
+        self.say(f"worker {worker['Slug']}: ready")
+        target = await_cluster_target(self.hub, self.project, environment, worker, cluster.context, timeout_s=timeout_s)
+        self.say(f"target {target['Slug']}: registered")
+        point_units(self.hub, self.project, environment, target["TargetID"], self.say)
+        pointed, units = count_pointed(self.hub, self.project, environment, target["TargetID"])
+        if pointed < units:
+            raise ConfigHubError(
+                f"{units - pointed} of {units} units of {environment} do not point at {target['Slug']}",
+                hint="somebody changes them meanwhile; run it again",
+            )
+        self.say(f"{counted(units, 'unit')} of {environment} point at {target['Slug']}")
+        return str(target["Slug"])
 
     def begin_laptop(self, environment: str) -> None:
         """Start the runtime and the environment's worker, unless they run; nothing is waited for."""

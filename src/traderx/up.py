@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 
-from confighub.errors import ConfigHubError, RetryLater
+from confighub.errors import ConfigHubError, Conflict, RetryLater
 from confighub.operations import deploy, plan
 from traderx import topology
 from traderx.environments import install_envs
@@ -33,8 +33,10 @@ def bring_up(data: str | None, say: Say) -> None:
     site.stack.start_runtime()
     name = install_base(site.hub, site.project, say)
     install_envs(site.hub, site.project, say)
+    _refuse_elsewhere(site)
     for environment in topology.ENVIRONMENTS:
-        site.set_up_laptop(environment)
+        if environment == FIRST or not site.is_on_cluster(environment):
+            site.set_up_laptop(environment)
         if environment == FIRST:
             site.begin_laptop(FIRST)
     site.ensure_laptop(FIRST)
@@ -56,6 +58,15 @@ def _preflight(site: Site) -> None:
     if not os.access(site.project.data, os.W_OK):
         raise ConfigHubError(f"{site.project.data} cannot be written", hint="name another folder with --data")
     site.hub.me()
+
+
+def _refuse_elsewhere(site: Site) -> None:
+    """Return when the first environment is on this machine; what a person put on a cluster stays there."""
+    if site.is_on_cluster(FIRST):
+        raise Conflict(
+            f"{FIRST} is on a cluster; bin/up brings it up on this machine",
+            hint=f"deploy it there: bin/ordered-apply {FIRST}; or bring it back first: bin/setup-worker {FIRST}",
+        )
 
 
 def _restart_others(site: Site) -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-
-import yaml
 
 from confighub.client.collection import quoted
 from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
-from confighub.errors import BadRequest, NotFound
+from confighub.errors import NotFound, RetryLater
 from confighub.records.base import NIL_ID
 from traderx import topology
 from traderx.environments import refuse_failures
@@ -26,35 +23,7 @@ LAPTOP_TARGET = "laptop"
 PROBE_DELAY_SCALE = 0.02
 """The units wait 30 s and 10 s before the first probe; here processes are up in a second."""
 UNIT_WAIT = "60s"
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """A Kubernetes cluster to work on: the file with its address and login, and the context in it."""
-
-    kubeconfig: Path
-    context: str
-
-
-def read_cluster(kubeconfig: str, context: str | None) -> Cluster:
-    """Return the cluster that file and context name; without a context the file's current one.
-
-    Raises: NotFound when there is no such file or context; BadRequest when the file is none of its kind.
-    """
-    path = Path(kubeconfig).absolute()
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise NotFound(f"no such kubeconfig: {path}") from error
-    except yaml.YAMLError as error:
-        raise BadRequest(f"{path} is no kubeconfig: {error}") from error
-    if not isinstance(content, dict):
-        raise BadRequest(f"{path} is no kubeconfig")
-    names = [str(one.get("name")) for one in content.get("contexts") or []]
-    chosen = context or str(content.get("current-context") or "")
-    if chosen not in names:
-        raise NotFound(f"{path} has no context {chosen or '(none is current)'}", hint=f"it has: {', '.join(names)}")
-    return Cluster(path, chosen)
+_PAUSE_S = 0.1
 
 
 def ensure_worker(hub: HubClient, project: Project, environment: str, say: Say) -> Wire:
@@ -91,6 +60,47 @@ def ensure_laptop_target(hub: HubClient, project: Project, environment: str, wor
     return _ensure_target(hub, project, environment, worker, LAPTOP_TARGET, "Laptop", parameters, say)
 
 
+def await_cluster_target(
+    hub: HubClient, project: Project, environment: str, worker: Wire, context: str, *, timeout_s: float
+) -> Wire:
+    """Return the target of that context once the worker has registered it, which it does after it has connected.
+
+    Raises: RetryLater when that takes too long.
+    """
+    space_id = hub.space_id(project.space(environment))
+    deadline = time.monotonic() + timeout_s
+    while True:
+        for one in hub.targets.list(space_id=space_id):
+            target: Wire = one["Target"]
+            is_ours = target.get("BridgeWorkerID") == worker["BridgeWorkerID"]
+            if is_ours and _parameters(target).get("KubeContext") == context:
+                return target
+        if time.monotonic() > deadline:
+            raise RetryLater(
+                f"the worker of {environment} registered no target for context {context} within {timeout_s:g} s",
+                hint=f"see: bin/traderx logs worker-{environment}",
+            )
+        time.sleep(_PAUSE_S)
+
+
+def is_on_cluster(hub: HubClient, project: Project, environment: str) -> bool:
+    """Tell whether a unit of the environment points at a target that is not this machine."""
+    space_id = hub.space_id(project.space(environment))
+    foreign = {
+        one["Target"]["TargetID"] for one in hub.targets.list(where="ProviderType != 'Laptop'", space_id=space_id)
+    }
+    if not foreign:
+        return False
+    records = hub.units.list(space_id=space_id, include="", select="UnitID,TargetID")
+    return any(one["Unit"].get("TargetID") in foreign for one in records)
+
+
+def count_pointed(hub: HubClient, project: Project, environment: str, target_id: str) -> tuple[int, int]:
+    """Return how many units of the environment point at the target, and how many there are."""
+    records = hub.units.list(space_id=hub.space_id(project.space(environment)), include="", select="UnitID,TargetID")
+    return sum(one["Unit"].get("TargetID") == target_id for one in records), len(records)
+
+
 def point_units(hub: HubClient, project: Project, environment: str, target_id: str, say: Say) -> int:
     """Point the environment's units at the target, and return how many pointed elsewhere before."""
     space_id = hub.space_id(project.space(environment))
@@ -118,6 +128,14 @@ def write_catalogue(project: Project) -> None:
         for one in topology.SERVICES
     ]
     replace_file(project.catalogue_file, json.dumps({"images": images}, indent=2) + "\n")
+
+
+def _parameters(target: Wire) -> Wire:
+    try:
+        found = json.loads(target.get("Parameters") or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _ensure_target(

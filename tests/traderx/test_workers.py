@@ -10,7 +10,8 @@ import pytest
 from confighub.errors import BadRequest, NotFound
 from tests.traderx.conftest import Installed
 from traderx import topology
-from traderx.workers import ensure_laptop_target, ensure_worker, point_units, read_cluster, write_catalogue
+from traderx.clusters import read_cluster
+from traderx.workers import ensure_laptop_target, ensure_worker, point_units, write_catalogue
 
 KUBECONFIG = """\
 apiVersion: v1

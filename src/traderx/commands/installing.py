@@ -68,22 +68,24 @@ def install_envs(wanted: tuple[str, ...], explain: bool, data: str | None) -> No
 
 @click.command(name="setup-worker")
 @click.argument("environment")
-@click.option("--kubeconfig", metavar="FILE", help="Work on this Kubernetes cluster (not yet: only --explain does).")
+@click.option("--kubeconfig", metavar="FILE", help="Work on a Kubernetes cluster that this file names.")
 @click.option("--context", metavar="NAME", help="The context in the kubeconfig; its current one unless named.")
+@click.option("--timeout", default=30.0, show_default=True, metavar="SECONDS", help="How long its target may take.")
 @explain_option
 @data_option
 def setup_worker(
-    environment: str, kubeconfig: str | None, context: str | None, explain: bool, data: str | None
+    environment: str, kubeconfig: str | None, context: str | None, timeout: float, explain: bool, data: str | None
 ) -> None:
     """Make and run the worker of an environment.
 
-    Makes worker and target, points the units at it, and runs the worker in the background. Without --kubeconfig
-    the target is this machine: units become processes.
+    Makes the worker, runs it in the background, waits until it is ready and its target registered, points every unit
+    at the target and counts them. Without --kubeconfig the target is this machine: units become processes. Run again
+    with another context, the same worker reaches both; bin/apply-all ENV --cluster NAME goes back and forth.
 
     Example: bin/setup-worker staging
     """
+    from traderx.clusters import read_cluster
     from traderx.site import open_site
-    from traderx.workers import read_cluster
 
     say = saying(as_json=False)
     if context and not kubeconfig:
@@ -94,16 +96,13 @@ def setup_worker(
         say(f"worker for {environment} on {where}; target {cluster.context if cluster else 'laptop'}")
         say("every unit of the environment is pointed at that target; the worker runs in the background")
         return
-    if cluster:
-        # Better now than a target whose worker cannot start.
-        raise BadRequest(
-            f"our worker cannot apply to a cluster yet, so nothing was made for context {cluster.context}",
-            hint="leave --kubeconfig out to run the environment on this machine, or connect the public cub-worker",
-        )
     site = open_site(data, say)
     site.space_id(environment)
-    site.set_up_laptop(environment)
-    site.ensure_laptop(environment)
+    if cluster:
+        site.set_up_cluster(environment, cluster, timeout_s=timeout)
+    else:
+        site.set_up_laptop(environment)
+        site.ensure_laptop(environment)
     say(f"the worker of {environment} is connected; next: bin/ordered-apply {environment}")
 
 
@@ -114,23 +113,39 @@ def secrets() -> None:
 
 @secrets.command()
 @click.argument("environment")
-@click.option(
-    "--database-url", metavar="URL", help="Print a Secret object for this database instead, to be piped to a cluster."
-)
+@click.option("--database-url", metavar="URL", help="The database that the cluster has already; alone: only print.")
+@click.option("--kubeconfig", metavar="FILE", help="Make the Secret on this cluster.")
+@click.option("--context", metavar="NAME", help="The context in the kubeconfig; its current one unless named.")
 @data_option
-def create(environment: str, database_url: str | None, data: str | None) -> None:
+def create(
+    environment: str, database_url: str | None, kubeconfig: str | None, context: str | None, data: str | None
+) -> None:
     """Make the database secret of an environment.
 
-    It becomes a file for this machine, or with --database-url a Secret object on standard output.
+    For an environment on a cluster it becomes a Secret there, sent straight to the API server: the hub never sees it.
+    Else it becomes a file for this machine. With --database-url and no cluster, a Secret object is printed, to be
+    piped to one.
 
-    Example: bin/traderx secrets create prod --database-url postgresql+psycopg://db/traderx
+    Example: bin/traderx secrets create prod --kubeconfig prod.yaml
     """
+    from traderx.clusters import ClusterApi, clusters_of, read_cluster
     from traderx.project import find_project
-    from traderx.secrets import ensure_secrets, manifest, path_of
+    from traderx.secrets import DATABASE_SECRET, ensure_secrets, make_on_cluster, manifest, path_of
 
+    if context and not kubeconfig:
+        raise BadRequest("--context says nothing without --kubeconfig", hint="name the file too")
+    project = find_project(data)
+    clusters = [read_cluster(kubeconfig, context)] if kubeconfig else clusters_of(project, environment)
+    for cluster in clusters:
+        made = make_on_cluster(ClusterApi(cluster), environment, database_url or "")
+        where = f"{topology.namespace(environment)} on {cluster.context}"
+        print(f"secret {DATABASE_SECRET} in {where}: {'made' if made else 'there already'}")
+        if made and not database_url:
+            print("  it is for the addon postgresql: bin/install-envs --with postgresql")
+    if clusters:
+        return
     if database_url:
         print(manifest(database_url, namespace=topology.namespace(environment)), end="")
         return
-    project = find_project(data)
-    made = ensure_secrets(project, environment)
-    print(f"{path_of(project, environment)}: {'made' if made else 'there already'}")
+    made_here = ensure_secrets(project, environment)
+    print(f"{path_of(project, environment)}: {'made' if made_here else 'there already'}")

@@ -42,6 +42,33 @@ def status(environment: str, as_json: bool, data: str | None) -> None:
 
 
 @click.command()
+@click.argument("environment", default="dev")
+@json_option
+@data_option
+def posture(environment: str, as_json: bool, data: str | None) -> None:
+    """Show what protects an environment.
+
+    Says of TLS version, rate limit, firewall, DDoS protection, encryption at rest, geo-DNS and mutual TLS whether each
+    is met, missing or unknown, and how that is known. Nothing is claimed without evidence.
+
+    Example: bin/traderx posture prod --json
+    """
+    from traderx.posture import findings, table
+    from traderx.posture_facts import read_facts
+    from traderx.site import open_site
+
+    facts = read_facts(open_site(data, saying(as_json=True)), environment)
+    found = findings(facts)
+    if as_json:
+        rows = [{"control": one.control, "state": one.state, "evidence": one.evidence} for one in found]
+        print(json.dumps({"environment": environment, "on": facts.cluster or "laptop", "findings": rows}, indent=2))
+        return
+    print(f"{environment} on {facts.cluster or 'this machine'}:")
+    for line in table(found):
+        print(line)
+
+
+@click.command()
 @click.argument("service_name", metavar="SERVICE")
 @click.argument("environment", default="dev")
 @click.option("--follow", "-f", is_flag=True, help="Go on printing as lines come.")
