@@ -15,7 +15,10 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class HubSettings:
-    """How one hub process runs. ``database_url`` is an SQLAlchemy URL."""
+    """How one hub process runs. ``database_url`` is an SQLAlchemy URL.
+
+    ``trigger_timeout_s`` is below the 24 s for which the public client waits for triggers.
+    """
 
     data_dir: Path
     host: str = LOOPBACK
@@ -24,6 +27,7 @@ class HubSettings:
     lease_s: float = 60.0
     operation_timeout_s: float = 300.0
     heartbeat_s: float = 10.0
+    trigger_timeout_s: float = 20.0
 
     @property
     def database(self) -> str:

@@ -76,3 +76,33 @@ def test_a_worker_that_is_away_or_offers_no_such_function_is_told_for_the_unit(
     assert unknown.status == nobody.status == 207
     assert "offers no function" in unknown.json[0]["Error"]["Message"]
     assert "has no target" in nobody.json[0]["Error"]["Message"]
+
+
+def test_a_trigger_that_names_a_worker_runs_there_and_opens_its_gate(
+    shared_hub: HubProcess, new_space: NewSpace
+) -> None:
+    space_id, _ = new_space()
+    worker = Worker(shared_hub.url, *shared_hub.worker(space_id))
+    trigger = {"Slug": "own", "Event": "Mutation", "FunctionName": "vet-own", "BridgeWorkerID": worker.worker_id}
+    output = b64('[{"Passed":true,"Index":0}]')
+    answer = {"Success": True, "OutputType": "ValidationResult", "Output": output, "Mutations": None, "Mutators": None}
+    shown: list[dict[str, bool]] = []
+
+    def gates(unit_id: str) -> dict[str, bool]:
+        found: dict[str, bool] = shared_hub.ok("GET", f"/api/space/{space_id}/unit/{unit_id}")["Unit"]["ApplyGates"]
+        return found
+
+    async def run() -> Event:
+        async with worker.stream(info()) as events:
+            await anext(events)
+            await asyncio.to_thread(shared_hub.ok, "POST", f"/api/space/{space_id}/trigger", None, trigger)
+            unit_id = await asyncio.to_thread(shared_hub.unit, space_id)
+            shown.append(await asyncio.to_thread(gates, unit_id))
+            event = await next_operation(events, "FunctionWorkerEvent")
+            await worker.answer_call(event, answer)
+            shown.append(await asyncio.to_thread(gates, unit_id))
+            return event
+
+    event = asyncio.run(run())
+    assert event["Data"]["Payload"]["InvocationRequest"]["FunctionInvocations"][0]["FunctionName"] == "vet-own"
+    assert shown == [{"awaiting/triggers": True}, {}]

@@ -15,7 +15,7 @@ from confighub.hub.store.entities import change_set_members, labels, links, unit
 from confighub.hub.store.people import space_roles
 from confighub.hub.store.rows import columns, record
 from confighub.hub.store.work_queue import holds
-from confighub.hub.usecases import gates, linking
+from confighub.hub.usecases import gates, linking, rechecks
 from confighub.records.automation import Trigger
 from confighub.records.groups import ChangeSet, Set
 from confighub.records.spaces import Space
@@ -28,7 +28,7 @@ def _space_written(tx: Connection, hub: Hub, caller: Caller, space: Space, befor
         if not caller.may("read"):
             tx.execute(insert(space_roles).values(space_id=space.space_id, user_id=caller.user_id, role="developer"))
     elif gates.environment_of(space) != gates.environment_of(before):
-        gates.recompute_space_gates(tx, hub, space)
+        rechecks.recompute_space_gates(tx, hub, space)
 
 
 def _space_deleted(tx: Connection, hub: Hub, _caller: Caller, space: Space) -> None:
@@ -40,14 +40,19 @@ def _space_deleted(tx: Connection, hub: Hub, _caller: Caller, space: Space) -> N
     tx.execute(delete(space_roles).where(space_roles.c.space_id == space.space_id))
 
 
+def _has_gate(trigger: Trigger) -> bool:
+    """Whether the trigger may close a gate: it checks, or a worker may have to run it."""
+    return trigger.validating or bool(trigger.bridge_worker_id or trigger.invocation_id)
+
+
 def _trigger_written(tx: Connection, hub: Hub, _caller: Caller, trigger: Trigger, before: Trigger | None) -> None:
-    if trigger.validating or (before is not None and before.validating):
-        gates.recompute_space_gates(tx, hub, _space(tx, trigger.space_id))
+    if _has_gate(trigger) or (before is not None and _has_gate(before)):
+        rechecks.recompute_space_gates(tx, hub, _space(tx, trigger.space_id))
 
 
 def _trigger_deleted(tx: Connection, hub: Hub, _caller: Caller, trigger: Trigger) -> None:
-    if trigger.validating:
-        gates.recompute_space_gates(tx, hub, _space(tx, trigger.space_id))
+    if _has_gate(trigger):
+        rechecks.recompute_space_gates(tx, hub, _space(tx, trigger.space_id))
 
 
 def _link_written(tx: Connection, hub: Hub, caller: Caller, link: Link, before: Link | None) -> None:

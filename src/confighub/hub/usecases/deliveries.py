@@ -76,7 +76,7 @@ def recover(hub: Hub) -> int:
     c = queued_operations.c
     with hub.write() as tx:
         # Whoever waited for the answer of a function went with the process.
-        calls = c.action == lifecycle.INVOKE, c.status.in_(lifecycle.OPEN)
+        calls = c.action == lifecycle.INVOKE, c.trigger_id.is_(None), c.status.in_(lifecycle.OPEN)
         tx.execute(update(queued_operations).where(*calls).values(status="Canceled", lease_owner="", lease_until=None))
         return _put_back(tx, hub, c.lease_owner != "", "the hub was started again")
 

@@ -5,7 +5,8 @@ in the unit's space; a gate is named ``<trigger slug>/<function>``. Approval bel
 
 closed_gates(tx, unit_id, revision_num) -> list[str]: the gates that refuse this revision now
 environment_of(space) -> str: the value of label ``environment``, else ``env``
-recompute_space_gates(tx, hub, space): look again at every head in the space
+
+Triggers that name a worker are in ``trigger_calls``; when heads are looked at again is in ``rechecks``.
 """
 
 from __future__ import annotations
@@ -14,17 +15,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from confighub.hub.domain.mutations import Origin, Step
-from confighub.hub.hub import Hub
-from confighub.hub.kinds import TRIGGER, UNIT
+from confighub.hub.kinds import TRIGGER
 from confighub.hub.store.database import remembered
-from confighub.hub.store.entities import invocations, triggers, units
+from confighub.hub.store.entities import invocations, triggers
 from confighub.hub.store.history import applications, approvals, gate_results
 from confighub.hub.store.people import users
 from confighub.hub.store.rows import columns, record
-from confighub.hub.usecases.fillings import text_of
 from confighub.records.automation import Trigger
 from confighub.records.functions import FunctionInvocation
 from confighub.records.spaces import Space
@@ -39,15 +38,21 @@ APPROVAL = "approval/is-approved"
 
 @dataclass(frozen=True)
 class Call:
-    """A trigger with the function call that it stands for."""
+    """A trigger with the function call that it stands for, and the worker that is to run it; None is the hub."""
 
     trigger: Trigger
     invocation: FunctionInvocation
+    worker_id: str | None = None
 
     @property
     def gate(self) -> str:
         """The name of the gate that the trigger closes when it does not pass."""
         return f"{self.trigger.slug}/{self.invocation.function_name}"
+
+    @property
+    def is_about_clones(self) -> bool:
+        """Whether it runs when a unit is cloned, and not at every change."""
+        return self.trigger.event != "Mutation"
 
 
 def environment_of(space: Space) -> str:
@@ -68,17 +73,25 @@ def _calls(tx: Connection, space_id: str | None, event: str, toolchain: str) -> 
         triggers.c.disabled.is_(False),
         triggers.c.deleted_at.is_(None),
     )
-    query = select(*columns(TRIGGER)).where(*chosen).order_by(triggers.c.cursor_id)
-    return [Call(trigger, call_of(tx, trigger)) for trigger in (record(TRIGGER, row) for row in tx.execute(query))]
+    return calls_where(tx, *chosen)
 
 
-def call_of(tx: Connection, trigger: Trigger) -> FunctionInvocation:
-    """Return the call that the trigger makes: its own, or that of its invocation."""
+def calls_where(tx: Connection, *conditions: ColumnElement[bool]) -> list[Call]:
+    """Return the triggers that the conditions choose, in the order they were made."""
+    query = select(*columns(TRIGGER)).where(*conditions).order_by(triggers.c.cursor_id)
+    return [call_of(tx, record(TRIGGER, row)) for row in tx.execute(query).all()]
+
+
+def call_of(tx: Connection, trigger: Trigger) -> Call:
+    """Return the trigger with the call that it makes: its own, or that of its invocation."""
     if trigger.invocation_id:
         c = invocations.c
-        row = tx.execute(select(c.function_name, c.arguments).where(c.invocation_id == trigger.invocation_id)).one()
-        return FunctionInvocation(function_name=row.function_name, arguments=row.arguments)
-    return FunctionInvocation(function_name=trigger.function_name, arguments=trigger.arguments)
+        query = select(c.function_name, c.arguments, c.bridge_worker_id)
+        row = tx.execute(query.where(c.invocation_id == trigger.invocation_id)).one()
+        call = FunctionInvocation(function_name=row.function_name, arguments=row.arguments)
+        return Call(trigger, call, trigger.bridge_worker_id or row.bridge_worker_id)
+    call = FunctionInvocation(function_name=trigger.function_name, arguments=trigger.arguments)
+    return Call(trigger, call, trigger.bridge_worker_id)
 
 
 def context_of(tx: Connection, unit: Unit, space: Space, text: str) -> Context:
@@ -107,7 +120,7 @@ def run_mutating(calls: list[Call], text: str, context: Context, toolchain: str)
 
     steps: list[Step] = []
     for call in calls:
-        if call.trigger.validating or call.trigger.bridge_worker_id:
+        if call.trigger.validating or call.worker_id:
             continue
         answer = invoke(text, [call.invocation], context=context, toolchain=toolchain)
         if answer.success and answer.text != text:
@@ -118,9 +131,9 @@ def run_mutating(calls: list[Call], text: str, context: Context, toolchain: str)
 
 
 def look(calls: list[Call], text: str, context: Context, *, environment: str, toolchain: str) -> dict[str, bool]:
-    """Return every gate of the text, by name; true means closed.
+    """Return every gate of the text that the hub looks at itself, by name; true means closed.
 
-    A validating trigger that cannot be run here (it names a worker, or fails) keeps its gate closed.
+    A validating trigger that fails keeps its gate closed.
     """
     from confighub.functions import gates
     from confighub.functions.invoke import invoke
@@ -129,10 +142,7 @@ def look(calls: list[Call], text: str, context: Context, *, environment: str, to
     if toolchain == "Kubernetes/YAML":
         found |= gates.closed(text, environment=environment, approved=bool(context.approved_by))
     for call in calls:
-        if not call.trigger.validating:
-            continue
-        if call.trigger.bridge_worker_id:
-            found[call.gate] = True
+        if not call.trigger.validating or call.worker_id:
             continue
         answer = invoke(text, [call.invocation], context=context, toolchain=toolchain)
         found[call.gate] = not (answer.success and answer.passed)
@@ -153,27 +163,6 @@ def store_gates(
         ]
         tx.execute(insert(gate_results), rows)
     return {gate: True for gate, closed in found.items() if closed}
-
-
-def look_again(tx: Connection, unit: Unit, space: Space, text: str) -> dict[str, bool]:
-    """Look at the gates of the revision that ``unit.head_revision_num`` names and keep what is found.
-
-    Returns those that are closed; the unit's row is the caller's to write.
-    """
-    calls = triggers_of(tx, unit.space_id, "Mutation", unit.toolchain_type)
-    context = context_of(tx, unit, space, text)
-    found = look(calls, text, context, environment=environment_of(space), toolchain=unit.toolchain_type)
-    return store_gates(tx, unit.unit_id or "", unit.head_revision_num, found)
-
-
-def recompute_space_gates(tx: Connection, hub: Hub, space: Space) -> None:  # noqa: ARG001
-    """Look again at every head in the space: its environment or its triggers changed."""
-    query = select(*columns(UNIT)).where(units.c.space_id == space.space_id, units.c.deleted_at.is_(None))
-    for unit in [record(UNIT, row) for row in tx.execute(query)]:
-        closed = look_again(tx, unit, space, text_of(tx, unit.unit_id))
-        if closed != unit.apply_gates:
-            own = units.c.unit_id == unit.unit_id
-            tx.execute(update(units).where(own).values(apply_gates=closed, version=units.c.version + 1))
 
 
 def closed_gates(tx: Connection, unit_id: str, revision_num: int) -> list[str]:

@@ -20,24 +20,29 @@ from confighub.hub.kinds import MUTATION, REVISION
 from confighub.hub.store.entities import units
 from confighub.hub.store.history import blobs, mutation_sources
 from confighub.hub.store.rows import insert_if_absent, own_id
-from confighub.hub.usecases import gates, linking, work
+from confighub.hub.usecases import gates, linking, trigger_calls, work
 from confighub.hub.usecases.fillings import revision_text
 from confighub.records.mutations import ResourceMutation
 from confighub.records.spaces import Space
 from confighub.records.units import Unit
+
+CLONE = "Clone"
+"""The source of a clone's first revision."""
 
 
 @dataclass(frozen=True)
 class Draft:
     """A new text for a unit, with the steps that made it and what the revision says of itself.
 
-    ``source`` names the operation, as ``Revision.Source`` shows it.
+    ``source`` names the operation, as ``Revision.Source`` shows it. ``after`` is the trigger that a worker ran
+    to make it; the triggers of workers before it, and it, have run.
     """
 
     text: str
     steps: tuple[Step, ...]
     source: str
     description: str = ""
+    after: gates.Call | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,16 @@ def write(tx: Connection, hub: Hub, caller: Caller, unit: Unit, planned: Planned
     _insert_revision(tx, caller, head, revision_id, sha, draft)
     records = _insert_mutations(tx, hub, head, unit.head_mutation_num, revision_id, draft.steps)
     head.mutation_sources = _add_sources(tx, unit, draft, records)
-    head.apply_gates = gates.store_gates(tx, _id(head), head.head_revision_num, planned.gates, is_new=True)
+    found = planned.gates | trigger_calls.queue_calls(
+        tx,
+        hub,
+        head,
+        draft.text,
+        after=draft.after.trigger.trigger_id if draft.after else None,
+        is_clone=draft.source == CLONE or (draft.after is not None and draft.after.is_about_clones),
+        user_id=caller.user_id,
+    )
+    head.apply_gates = gates.store_gates(tx, _id(head), head.head_revision_num, found, is_new=True)
     tx.execute(
         update(units)
         .where(units.c.unit_id == head.unit_id)

@@ -10,19 +10,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select
 
-from confighub.data import compare
 from confighub.errors import BadRequest, RetryLater
 from confighub.hub.caller import Caller
-from confighub.hub.domain import lifecycle
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import BRIDGE_WORKER, TARGET
 from confighub.hub.store.rows import own_id
 from confighub.hub.store.work_queue import queued_operations
-from confighub.hub.usecases import entities
-from confighub.records.base import to_wire, without_nulls
+from confighub.hub.usecases import entities, worker_calls
 from confighub.records.functions import (
     FunctionInvocationsRequest,
     WorkerInvocationRequest,
@@ -51,8 +47,7 @@ def errand(
     Raises: NotFound; BadRequest when there is no worker or it does not offer a function; RetryLater when it is away.
     """
     worker = _worker_for(tx, caller, unit, request)
-    info = worker.provided_info and worker.provided_info.function_worker_info
-    offered = ((info and info.supported_functions) or {}).get(unit.toolchain_type, {})
+    offered = worker_calls.offered(worker, unit.toolchain_type)
     for call in request.function_invocations:
         if call.function_name not in offered:
             raise BadRequest(
@@ -61,25 +56,15 @@ def errand(
             )
     if worker.condition != "Ready":
         raise RetryLater(f"worker {worker.slug} is {worker.condition or 'Disconnected'}", hint="start it")
-    body = WorkerInvocationRequest(
-        function_invocations=request.function_invocations,
+    body = worker_calls.request_for(
+        unit,
+        context,
+        text,
+        request.function_invocations,
         cast_string_args_to_scalars=request.cast_string_args_to_scalars,
         num_filters=request.num_filters,
         stop_on_error=request.stop_on_error,
         combine_validation_results=request.combine_results,
-        toolchain_type=unit.toolchain_type,
-        config_data=text.encode(),
-        live_state=unit.live_state,
-        unit_slug=unit.slug,
-        unit_display_name=unit.display_name,
-        unit_labels=unit.labels,
-        unit_annotations=unit.annotations,
-        unit_id=unit.unit_id,
-        space_id=unit.space_id,
-        space_slug=context.space_slug,
-        organization_id=unit.organization_id,
-        revision_num=unit.head_revision_num,
-        approved_by=list(context.approved_by),
     )
     return Errand(worker.bridge_worker_id or "", body)
 
@@ -89,25 +74,8 @@ def run(hub: Hub, caller: Caller, one: Errand) -> Invoked:
 
     Raises: BadRequest when the call failed there; RetryLater when no answer came in time.
     """
-    from confighub.functions.invoke import Invoked
-
     answer = invoke_on_worker(hub, caller, one.worker_id, one.request)
-    old = one.request.config_data
-    mutators = answer.mutators or []
-    text = (answer.config_data if mutators and answer.config_data else old).decode()
-    mutations = answer.mutations or []
-    if text.encode() != old and not mutations:
-        # A worker may tell only what the text is now; what changed must be known to be protected in upgrades.
-        mutations = compare.mutations(old.decode(), text, index=mutators[0])
-    return Invoked(
-        text=text,
-        output=answer.output or b"null",
-        output_type=answer.output_type,
-        mutations=mutations,
-        mutators=mutators,
-        success=answer.success,
-        errors=answer.error_messages or [],
-    )
+    return worker_calls.understood(one.request.config_data, answer)
 
 
 def _worker_for(tx: Connection, caller: Caller, unit: Unit, request: FunctionInvocationsRequest) -> BridgeWorker:
@@ -156,28 +124,14 @@ def keep_answer(tx: Connection, hub: Hub, operation: Row[Any], result: ActionRes
     """Keep what the worker reports of a call, and wake the one who waits when it is the end."""
     if result.status not in FINAL:
         return
-    _end(tx, hub, operation.queued_operation_id, status=result.status, answer=result.data or b"", reason=result.message)
+    answer = result.data or b""
+    worker_calls.end(tx, hub, operation.queued_operation_id, status=result.status, answer=answer, reason=result.message)
     hub.wake(tx, operation.queued_operation_id)
 
 
 def _enqueue(hub: Hub, caller: Caller, worker_id: str, operation_id: str, request: WorkerInvocationRequest) -> None:
     with hub.write() as tx:
-        tx.execute(
-            insert(queued_operations).values(
-                queued_operation_id=operation_id,
-                organization_id=request.organization_id,
-                space_id=request.space_id,
-                unit_id=request.unit_id,
-                bridge_worker_id=worker_id,
-                user_id=own_id(caller.user_id),
-                action=lifecycle.INVOKE,
-                status="Pending",
-                revision_num=request.revision_num,
-                request=to_wire(request),
-                created_at=hub.now(),
-            )
-        )
-        hub.wake(tx, worker_id)
+        worker_calls.enqueue(tx, hub, worker_id, request, operation_id=operation_id, user_id=caller.user_id)
 
 
 def _has_ended(hub: Hub, operation_id: str) -> bool:
@@ -191,21 +145,11 @@ def _take_answer(hub: Hub, operation_id: str, timeout_s: float) -> WorkerInvocat
         own = queued_operations.c.queued_operation_id == operation_id
         operation = tx.execute(select(queued_operations).where(own)).one()
         if operation.status not in FINAL:
-            _end(tx, hub, operation_id, status="Canceled", answer=b"", reason="nobody answered in time")
+            worker_calls.end(tx, hub, operation_id, status="Canceled", reason="nobody answered in time")
     if operation.status not in FINAL:
         raise RetryLater(
             f"no worker answered the function call within {timeout_s:g} s", hint="is the worker connected?"
         )
     if operation.status != "Completed":
         raise BadRequest(f"the worker could not run the functions: {operation.reason or operation.status}")
-    try:
-        return msgspec.convert(without_nulls(msgspec.json.decode(operation.request)), WorkerInvocationResponse)
-    except (msgspec.DecodeError, RecursionError) as bad:
-        raise BadRequest(f"the worker's answer cannot be read: {bad}") from bad
-
-
-def _end(tx: Connection, hub: Hub, operation_id: str, *, status: str, answer: bytes, reason: str) -> None:
-    """End the operation; its request makes room for the answer."""
-    values = {"status": status, "request": answer, "reason": reason, "finished_at": hub.now()}
-    own = queued_operations.c.queued_operation_id == operation_id
-    tx.execute(update(queued_operations).where(own).values(**values, lease_owner="", lease_until=None))
+    return worker_calls.decoded(operation.request)

@@ -21,7 +21,7 @@ from confighub.hub.store.entities import bridge_workers, spaces, targets, units
 from confighub.hub.store.history import applications
 from confighub.hub.store.rows import columns, own_id, record
 from confighub.hub.store.work_queue import live_states, queued_operations
-from confighub.hub.usecases import heads, queue, remote_functions, work
+from confighub.hub.usecases import heads, queue, remote_functions, trigger_answers, work
 from confighub.hub.usecases.audit import note
 from confighub.hub.usecases.fillings import text_of
 from confighub.records.base import Record
@@ -58,6 +58,9 @@ def record_result(hub: Hub, caller: Caller, result: ActionResult) -> None:
         if not lifecycle.accepts(now=operation.status, result_now=operation.result, then=result.status):
             return
         if operation.status in FINAL and _has_successor(tx, operation):
+            return
+        if operation.trigger_id is not None:
+            trigger_answers.keep_answer(tx, hub, caller, operation, result)
             return
         if operation.action == lifecycle.INVOKE:
             remote_functions.keep_answer(tx, hub, operation, result)

@@ -32,7 +32,7 @@ from confighub.hub.kinds import (
     Kind,
 )
 from confighub.hub.store.rows import columns, own_id, record
-from confighub.hub.usecases import consequences
+from confighub.hub.usecases import consequences, worker_calls
 from confighub.hub.usecases.access import visible
 from confighub.query import parser
 from confighub.records.automation import Invocation, Trigger
@@ -175,13 +175,22 @@ def _invocation(tx: Connection, _hub: Hub, caller: Caller, one: Invocation, _bef
 def _trigger(tx: Connection, _hub: Hub, caller: Caller, one: Trigger, _before: Trigger | None) -> None:
     if one.event not in EVENTS:
         raise BadRequest(f"Event is one of {', '.join(EVENTS)}: {one.event!r}")
-    if one.bridge_worker_id:
-        referred(tx, caller, BRIDGE_WORKER, one.bridge_worker_id, "BridgeWorkerID")
-        return
-    name = one.function_name
+    worker_id, name = one.bridge_worker_id, one.function_name
     if one.invocation_id:
-        name = referred(tx, caller, INVOCATION, one.invocation_id, "InvocationID").function_name
-    one.validating = check_function(one.toolchain_type, name).validating
+        invocation = referred(tx, caller, INVOCATION, one.invocation_id, "InvocationID")
+        worker_id, name = worker_id or invocation.bridge_worker_id, invocation.function_name
+    if worker_id is None:
+        one.validating = check_function(one.toolchain_type, name).validating
+        return
+    worker = referred(tx, caller, BRIDGE_WORKER, worker_id, "BridgeWorkerID")
+    signature = worker_calls.offered(worker, one.toolchain_type).get(name)
+    if signature is None and worker.provided_info is not None:
+        raise BadRequest(
+            f"worker {worker.slug} offers no function for {one.toolchain_type}: {name}",
+            hint=f"see what it offers: cub worker list-function {worker.slug}",
+        )
+    # A worker that was never connected is asked again when it comes.
+    one.validating = bool(signature and signature.validating)
 
 
 def _target(tx: Connection, _hub: Hub, caller: Caller, one: Target, _before: Target | None) -> None:
@@ -226,4 +235,5 @@ _LEAD_TO: dict[str, tuple[tuple[Kind, str], ...]] = {
     "Tag": ((CHANGE_SET, "start_tag_id"), (CHANGE_SET, "end_tag_id")),
     "Invocation": ((TRIGGER, "invocation_id"),),
     "Target": ((UNIT, "target_id"),),
+    "BridgeWorker": ((TRIGGER, "bridge_worker_id"), (INVOCATION, "bridge_worker_id")),
 }

@@ -212,7 +212,7 @@ def first_draft(tx: Connection, unit: Unit, space: Space, upstream: Unit | None,
         text, more = gates.run_mutating(calls, text, context, unit.toolchain_type)
         steps += more
     description = unit.last_change_description or f"cloned from {upstream.slug} revision {upstream.head_revision_num}"
-    return heads.Draft(text, tuple(steps), "Clone", description)
+    return heads.Draft(text, tuple(steps), heads.CLONE, description)
 
 
 def wished(before: Unit, body: Unit | dict[str, Any], change: Change) -> tuple[Unit, str | None]:

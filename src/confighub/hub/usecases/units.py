@@ -27,7 +27,7 @@ from confighub.hub.kinds import UNIT
 from confighub.hub.store.entities import units
 from confighub.hub.store.history import approvals
 from confighub.hub.store.rows import insert_if_absent, own_id
-from confighub.hub.usecases import audit, entities, gates, heads, rules
+from confighub.hub.usecases import audit, entities, heads, rechecks, rules
 from confighub.hub.usecases.access import require_space
 from confighub.hub.usecases.fillings import revision_text
 from confighub.hub.usecases.listing import ALL, Listing
@@ -129,7 +129,8 @@ def approve_in(tx: Connection, hub: Hub, caller: Caller, unit: Unit, revision: s
     approved_by = list(tx.execute(named.order_by(approvals.c.approved_at)).scalars())
     is_head = number == unit.head_revision_num
     looked_at = heads.replace_unit(unit, approved_by=approved_by, head_revision_num=number)
-    closed = gates.look_again(tx, looked_at, space, revision_text(tx, unit.unit_id or "", number))
+    text = revision_text(tx, unit.unit_id or "", number)
+    closed = rechecks.look_again(tx, hub, looked_at, space, text, user_id=caller.user_id)
     if is_head:
         changed = {"approved_by": approved_by, "apply_gates": closed, "version": unit.version + 1}
         tx.execute(update(units).where(units.c.unit_id == unit.unit_id).values(**changed))

@@ -18,7 +18,7 @@ from confighub.hub.hub import Hub
 from confighub.hub.kinds import SPACE, TARGET, UNIT
 from confighub.hub.store.entities import bridge_workers, spaces, targets, units
 from confighub.hub.store.rows import columns, own_id, record
-from confighub.hub.usecases import holds, queue, revision_names
+from confighub.hub.usecases import holds, queue, revision_names, trigger_calls
 from confighub.hub.usecases.access import require_space, visible
 from confighub.hub.usecases.audit import note
 from confighub.hub.usecases.elements import each
@@ -163,7 +163,7 @@ def _apply(tx: Connection, hub: Hub, caller: Caller, unit: Unit, revision: str) 
     target = _target(tx, unit)
     gates = closed_gates(tx, unit.unit_id or "", number)
     if gates:
-        raise _gated(unit, number, gates)
+        raise _gated(unit, number, gates, trigger_calls.reasons(tx, unit.unit_id or "", number))
     if number < head:
         reason = f"revision {number} was applied by hand"
         holds.hold(tx, hub, caller, unit.unit_id, kind=holds.OLDER_REVISION, reason=reason)
@@ -246,7 +246,8 @@ _OPENERS = {
 }
 
 
-def _gated(unit: Unit, number: int, gates: list[str]) -> Gated:
+def _gated(unit: Unit, number: int, gates: list[str], reasons: dict[str, str]) -> Gated:
     known = [_OPENERS[gate].format(slug=unit.slug) for gate in gates if gate in _OPENERS]
+    known += [f"{gate}: {reasons[gate]}" for gate in gates if gate in reasons]
     message = f"unit {unit.slug} is not applied: revision {number} is refused by {', '.join(gates)}"
     return Gated(message, gates=gates, hint="; ".join(known))

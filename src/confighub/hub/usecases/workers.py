@@ -17,7 +17,7 @@ from confighub.hub.kinds import BRIDGE_WORKER, TARGET
 from confighub.hub.store.entities import bridge_workers, targets
 from confighub.hub.store.rows import columns, own_id, record
 from confighub.hub.store.work_queue import bridge_worker_statuses
-from confighub.hub.usecases import deliveries, entities, holds, people, queue, work
+from confighub.hub.usecases import deliveries, entities, holds, people, queue, rechecks, trigger_calls, work
 from confighub.records.extended import ExtendedBridgeWorker
 from confighub.records.functions import FunctionSignature
 from confighub.records.work import AvailableTarget, BridgeWorker, BridgeWorkerStatus, ConfigType, Target, WorkerInfo
@@ -52,6 +52,7 @@ def connect_worker(hub: Hub, caller: Caller, info: WorkerInfo, *, ip_address: st
         _keep_status(tx, hub, worker, "Connected", ip_address)
         for offered, target in _offers(info):
             _offer(tx, hub, caller, worker, offered, target)
+        rechecks.learn_signatures(tx, hub, msgspec.structs.replace(worker, provided_info=info))
         hub.wake(tx, worker.bridge_worker_id or "")
 
 
@@ -126,6 +127,7 @@ def sweep(hub: Hub) -> None:
     """Do what only time asks for: end leases, timeouts and holds, and mark workers that fell silent."""
     with hub.write() as tx:
         deliveries.expire_leases(tx, hub)
+        trigger_calls.give_up_waiting(tx, hub)
         for unit_id in holds.expire(tx, hub):
             _apply_after_hold(tx, hub, unit_id)
         tx.execute(update(bridge_workers).where(*_fell_silent(hub)).values(condition="Unresponsive"))
@@ -134,7 +136,7 @@ def sweep(hub: Hub) -> None:
 def is_sweep_due(hub: Hub) -> bool:
     """Whether ``sweep`` would change anything, asked without the writer."""
     with hub.read() as tx:
-        if deliveries.is_expiry_due(tx, hub) or holds.is_expiry_due(tx, hub):
+        if deliveries.is_expiry_due(tx, hub) or holds.is_expiry_due(tx, hub) or trigger_calls.is_late(tx, hub):
             return True
         return tx.execute(select(bridge_workers.c.cursor_id).where(*_fell_silent(hub)).limit(1)).first() is not None
 
