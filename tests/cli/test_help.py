@@ -4,7 +4,7 @@ import click
 import pytest
 
 from confighub.cli.command import Command
-from confighub.cli.main import ROOT, every_command
+from confighub.cli.main import ROOT, every_command, main
 
 COMMANDS = dict(every_command(ROOT, click.Context(ROOT, info_name="cub")))
 
@@ -35,3 +35,16 @@ def test_no_two_parameters_share_a_name(path: str) -> None:
     names = [one.name for one in COMMANDS[path].params]
 
     assert len(names) == len(set(names))
+
+
+def test_powershell_gets_the_names_with_their_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_CUB_COMPLETE", "powershell_complete")
+    monkeypatch.setenv("COMP_WORDS", "cub unit get-l")
+    monkeypatch.setenv("COMP_CWORD", "get-l")
+
+    with pytest.raises(SystemExit):
+        main([])
+
+    assert capsys.readouterr().out.splitlines() == ["get-live-state\tShow what runs: Status, Replicas,..."]

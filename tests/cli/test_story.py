@@ -516,3 +516,18 @@ def test_nobody_is_told_to_log_in(alice: Terminal) -> None:
 
     assert ran.status == 1
     assert "cub auth test-login" in ran.err
+
+
+@pytest.mark.parametrize("noun", ["filter", "tag", "set"])
+def test_get_prints_the_plain_record_as_the_public_client_does(alice: Terminal, project: str, noun: str) -> None:
+    alice.must(noun, "create", "it", *(["Unit"] if noun == "filter" else []))
+
+    assert alice.must(noun, "get", "it", "--jq", ".Slug").out == "it\n"
+
+
+def test_one_revision_is_compared_with_what_is_live(alice: Terminal, project: str) -> None:
+    alice.must("run", "set-replicas", "4", "--unit", "web")
+
+    shown = alice.must("unit", "diff", "web", "2")
+
+    assert {"-  replicas: 1", "+  replicas: 4"} <= set(shown.lines)

@@ -144,3 +144,15 @@ def test_debugging_shows_the_exchange_and_never_the_credentials(
     assert "> GET /api/info" in shown
     assert '{"Version": "1"}' in shown
     assert "s3cret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("said", "told"), [("wrong password", 1), ("this needs a login (cub auth test-login NAME)", 1)]
+)
+def test_how_to_log_in_is_told_once(hub: AnsweringHub, said: str, told: int) -> None:
+    hub.on("GET /api/space", (401, {"Code": "401", "Message": said}))
+
+    with pytest.raises(Unauthenticated) as refused:
+        Transport(hub.url).request("GET", "/space")
+
+    assert str(refused.value).count("cub auth test-login") == told

@@ -140,3 +140,7 @@ def test_attributes_and_relations_are_those_of_the_public_api(shared: Path) -> N
     for entity, names in lists.items():
         assert sorted(ENTITIES[entity].attributes) == sorted(names["where"]), entity
         assert sorted(ENTITIES[entity].includes) == sorted(names.get("include", [])), entity
+
+
+def test_a_worker_may_be_asked_for_by_name_as_the_public_client_does() -> None:
+    assert parse("Name IN ('w1')", entity="BridgeWorker").terms == parse("Slug IN ('w1')", entity="BridgeWorker").terms

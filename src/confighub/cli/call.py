@@ -80,6 +80,11 @@ class Call:
         return source is click.core.ParameterSource.COMMANDLINE
 
     @property
+    def is_dry_run(self) -> bool:
+        """Tell whether the command shows what would be and stores nothing."""
+        return self.yes("dry-run")
+
+    @property
     def name(self) -> str:
         """The command as typed, such as ``cub unit list``."""
         return self.ctx.command_path
@@ -104,6 +109,7 @@ class Call:
 
         hub = connect(self.settings)
         hub.transport.on_slow = lambda request: note(f"  still waiting for the hub: {request}")
+        hub.transport.is_rehearsal = self.is_dry_run
         return hub
 
     @cached_property

@@ -14,7 +14,7 @@ import click
 from confighub.cli import output
 from confighub.cli.command import Command, argument, command, flag, option, options
 from confighub.cli.kinds import Kind
-from confighub.cli.record_input import RECORD_INPUT, given_record, label_patch, put_labels, slug_of
+from confighub.cli.record_input import DRY_RUN, RECORD_INPUT, given_record, label_patch, put_labels, slug_of
 from confighub.cli.selecting import WHERE, id_term
 from confighub.cli.showing import DATA_OUTPUT, VERBOSE, show_record, space_of, the_record
 from confighub.client.collection import SPACE, any_of, conjoined, is_id
@@ -45,6 +45,7 @@ def create_command(
         DATA_OUTPUT,
         VERBOSE,
         flag("allow-exists", "Be content when it exists already."),
+        DRY_RUN,
         *many,
         example=example,
     )
@@ -95,6 +96,8 @@ def said(call: Call, kind: Kind, verb: str, record: Wire) -> None:
     record = kind.plain(record)
     slug, record_id = record.get("Slug") or "", record.get(kind.noun.id_key)
     sentence = f"Successfully {verb} {kind.spoken} {slug} ({record_id})"
+    if call.is_dry_run:
+        sentence = f"dry run: {kind.spoken} {slug} would be {verb}; nothing is stored"
     if call.yes("verbose") and call.out.is_for_people:
         call.out.write(sentence)
         show_record(call, kind, {kind.noun.entity: record})
@@ -120,6 +123,7 @@ def update_command(
         DATA_OUTPUT,
         VERBOSE,
         flag("replace", "Begin with an empty record instead of the stored one."),
+        DRY_RUN,
         *many,
         example=example,
     )
@@ -164,7 +168,8 @@ def delete_command(kind: Kind, *extra: click.Parameter, bulk: bool = True, examp
     @command(
         argument("name", required=not bulk, complete=f"{kind.noun.word}s"),
         *space_of(kind),
-        flag("quiet", "Print no sentence.", short="q"),
+        DATA_OUTPUT,
+        DRY_RUN,
         *many,
         *extra,
         example=example,
@@ -176,11 +181,19 @@ def delete_command(kind: Kind, *extra: click.Parameter, bulk: bool = True, examp
             return
         stored = kind.plain(the_record(call, kind))
         space_id = str(stored.get("SpaceID") or "") if kind.in_space else ""
-        kind.of(call.hub).delete(str(stored[kind.noun.id_key]), space_id=space_id)
-        call.out.say(f"Successfully deleted {kind.spoken} {stored['Slug']} ({stored[kind.noun.id_key]})")
+        delete_one(call, kind, str(stored[kind.noun.id_key]), slug=stored["Slug"], space_id=space_id)
 
     body.help = f"Delete a {kind.noun.word}."
     return body
+
+
+def delete_one(call: Call, kind: Kind, record_id: str, *, slug: object, space_id: str) -> None:
+    """Delete one record and print that it is done, or the hub's answer as data."""
+    answer = kind.of(call.hub).delete(record_id, space_id=space_id)
+    sentence = f"Successfully deleted {kind.spoken} {slug} ({record_id})"
+    if call.is_dry_run:
+        sentence = f"dry run: {kind.spoken} {slug} would be deleted; nothing is stored"
+    call.out.show(answer, lambda: sentence)
 
 
 def many_where(call: Call, kind: Kind) -> str:
@@ -202,6 +215,8 @@ def report_many(call: Call, kind: Kind, verb: str, done: list[Wire]) -> list[Wir
     failed = [one for one in done if one.get("Error")]
     worked = [one for one in done if not one.get("Error")]
     sentence = f"Bulk {verb} completed successfully: {len(worked)} {kind.spoken}s {verb}"
+    if call.is_dry_run:
+        sentence = f"dry run: {verb} of {len(worked)} {kind.spoken}s; nothing is stored"
     call.out.show(done, lambda: sentence if not failed else "")
     for one in failed:
         error = one["Error"]
@@ -209,7 +224,9 @@ def report_many(call: Call, kind: Kind, verb: str, done: list[Wire]) -> list[Wir
         reasons = "; ".join([str(error.get("Message") or ""), *(error.get("Details") or [])])
         output.note(f"  {kind.plain(one).get('Slug') or about.get('EntityID') or ''}: {reasons}")
     if failed:
-        raise BadRequest(f"{verb} failed for {len(failed)} of {len(done)} {kind.spoken}s; {len(worked)} done")
+        outcome = f"would fail for {len(failed)}" if call.is_dry_run else f"failed for {len(failed)}"
+        left = "nothing is stored" if call.is_dry_run else f"{len(worked)} done"
+        raise BadRequest(f"{verb} {outcome} of {len(done)} {kind.spoken}s; {left}")
     return worked
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from confighub.cli.applying import tell_what_is_next
 from confighub.cli.command import flag, option, space_option
 from confighub.cli.output import as_json, jq_lines, pairs, table
+from confighub.cli.record_input import DRY_RUN
 from confighub.cli.selecting import MANY_UNITS, chosen_units
 from confighub.cli.showing import DATA_OUTPUT
 from confighub.cli.waiting import WAITING
@@ -27,7 +28,7 @@ INVOKING = (
     space_option(),
     *MANY_UNITS,
     option("change-desc", "Why; it becomes the description of the revision.", metavar="TEXT"),
-    flag("dry-run", "Show what would be, and store nothing."),
+    DRY_RUN,
     flag("combine", "Combine the results of several checks."),
     flag("data-only", "Print the changed text only."),
     flag("output-only", "Print the function's output only."),
@@ -61,14 +62,13 @@ def invoke(call: Call, calls: list[Wire]) -> None:
         where=where,
         space_id=call.scope.space_id,
         change_desc=call.text("change-desc"),
-        dry_run=call.yes("dry-run"),
         **more,
     )
     if not answers:
         raise NotFound(f"no unit in {call.scope.words} matches: {where or 'everything'}")
     _show(call, answers)
     changed = [one for one in answers if one.get("Mutators")]
-    if changed and call.yes("dry-run"):
+    if changed and call.is_dry_run:
         call.out.say(f"dry run: {len(changed)} of {len(answers)} units would change; nothing is stored")
     elif changed:
         tell_what_is_next(call, changed)

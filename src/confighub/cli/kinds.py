@@ -50,6 +50,8 @@ class Kind:
     said: str = ""
     in_space: bool = True
     query: dict[str, str] = field(default_factory=dict)
+    is_got_extended: bool = False
+    """Whether ``get --json`` prints the record with its relations, as the public client does for some nouns."""
 
     @property
     def flag_name(self) -> str:

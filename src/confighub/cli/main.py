@@ -18,6 +18,9 @@ from confighub.errors import ConfigHubError
 
 _PLACE = re.compile(r"^(?P<reason>.*) at column (?P<column>\d+): (?P<text>.*)$", re.DOTALL)
 _SIGNALLED = 130
+_COMPLETE = "_CUB_COMPLETE"
+"""The variable by which a shell asks for completions, as Click calls it."""
+
 _NEAR = 0.75
 """How alike a flag must be to be suggested; below it suggestions are noise."""
 
@@ -98,6 +101,10 @@ def run() -> NoReturn:
 def main(args: Sequence[str]) -> int:
     """Run one command line and return its exit status; failures are printed, never raised."""
     try:
+        if os.environ.get(_COMPLETE, "").startswith("powershell"):
+            from confighub.cli.powershell import know_powershell
+
+            know_powershell()
         ROOT.main(list(args), prog_name="cub", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as shown:

@@ -22,7 +22,7 @@ def run_on(call: Call, action: str, units: Sequence[Wire], queue: Queue) -> None
     ``queue`` takes a plain unit and returns its operation. Raises: BadRequest when any failed,
     after all have ended.
     """
-    if len(units) == 1:
+    if len(units) == 1 and not call.is_dry_run:
         _run_on_one(call, action, units[0], queue(units[0]))
         return
     queued: list[tuple[Wire, Wire]] = []
@@ -32,13 +32,27 @@ def run_on(call: Call, action: str, units: Sequence[Wire], queue: Queue) -> None
             queued.append((unit, queue(unit)))
         except ConfigHubError as error:
             failures.append(f"{unit['Slug']}: {error}")
+    if call.is_dry_run:
+        _foretell(call, action, queued)
+        _tell_failures(action, failures, of=len(units))
+        return
     events = [_ended_of(call, action, unit, operation, failures) for unit, operation in queued]
     if call.out.how not in ("text", "nothing"):
         call.out.show([event for event in events if event], str)
+    _tell_failures(action, failures, of=len(units))
+
+
+def _foretell(call: Call, action: str, queued: Sequence[tuple[Wire, Wire]]) -> None:
+    lines = [f"dry run: {action.lower()} of unit {unit['Slug']} would be queued" for unit, _ in queued]
+    call.out.show([operation for _, operation in queued], lambda: "\n".join(lines))
+
+
+def _tell_failures(action: str, failures: Sequence[str], *, of: int) -> None:
+    """Print each failure; raises BadRequest when there is any."""
     for failure in failures:
         note(f"  {failure}")
     if failures:
-        raise BadRequest(f"{action} failed on {len(failures)} of {len(units)} units")
+        raise BadRequest(f"{action} failed on {len(failures)} of {of} units")
 
 
 def _ended_of(call: Call, action: str, unit: Wire, operation: Wire, failures: list[str]) -> Wire | None:

@@ -26,6 +26,7 @@ RECORD_INPUT = (
     one_option("filename", "Read the record as JSON from a file; - is standard input.", metavar="FILE"),
     *LABELS,
 )
+DRY_RUN = flag("dry-run", "Show what would be, and store nothing.")
 
 _SLUG = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 

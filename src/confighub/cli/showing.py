@@ -62,7 +62,7 @@ def show_list(call: Call, kind: Kind, records: list[Wire], columns: Sequence[Col
     """Print records by the output options, sorted by ``--sort-by``."""
     records = sorted_by(call.text("sort-by"), records, kind.noun.entity)
     if call.out.how == "names":
-        names = [[plain(kind.plain(one).get("Slug"))] for one in records]
+        names = [[plain(kind.plain(one).get("Slug")) or "-"] for one in records]
         if names:
             call.out.write(output.table(None, names))
         return
@@ -117,7 +117,7 @@ def the_record(call: Call, kind: Kind, name: str = "", **query: str) -> Wire:
 def show_record(call: Call, kind: Kind, record: Wire) -> None:
     """Print one record by the output options."""
     rows = kind.details or common_details(kind.noun)
-    value = kind.plain(record) if call.out.is_flat else record
+    value = record if kind.is_got_extended and not call.out.is_flat else kind.plain(record)
     call.out.show(value, lambda: output.pairs((one.title, one.cell(record)) for one in rows))
 
 

@@ -12,7 +12,7 @@ import sys
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from confighub.client.connection import Connection, Response, connect
@@ -26,6 +26,9 @@ from confighub.errors import (
     RetryLater,
     Unauthenticated,
 )
+
+if TYPE_CHECKING:
+    from confighub.client.rehearsal import Rehearsable
 
 Wire = dict[str, Any]
 """One JSON object as it travels, keyed in PascalCase."""
@@ -80,6 +83,9 @@ class Transport:
         self.debug = debug
         self._secure = parts.scheme == "https"
         self._address = (parts.hostname, parts.port or (443 if self._secure else 80))
+        self.is_rehearsal = False
+        """Whether requests that would change something are dry runs."""
+        self._rehearsable: Rehearsable | None = None
         self.on_slow: Callable[[str], None] | None = None
         """Called with the request, from another thread, when an answer takes longer than a second."""
         self._idle: list[Connection] = []
@@ -123,6 +129,8 @@ class Transport:
         """Return the answer as it came; everything else is as in ``request``."""
         target = path if at_root else f"/api{path}"
         kept = {name: value for name, value in (query or {}).items() if value}
+        if self.is_rehearsal and method != "GET":
+            kept |= self._rehearsed(method, path)
         if kept:
             target = f"{target}?{urlencode(kept)}"
         payload = None if body is None else json.dumps(body).encode()
@@ -169,6 +177,16 @@ class Transport:
         self._idle.append(connection)
         return response
 
+    def _rehearsed(self, method: str, path: str) -> Query:
+        """Return what makes the request a dry run; raises BadRequest when the hub would not honour it."""
+        from confighub.client import rehearsal
+
+        if not rehearsal.is_everywhere(method, path):
+            if self._rehearsable is None:
+                self._rehearsable = rehearsal.asked(self)
+            rehearsal.check(self._rehearsable, method, path)
+        return {rehearsal.DRY_RUN: "true"}
+
     def _patience(self, request: str) -> threading.Timer | None:
         """Start the time after which a caller who wants to know is told that the hub is slow."""
         if self.on_slow is None:
@@ -212,7 +230,7 @@ def _failure(status: int, request_id: str, answer: bytes) -> ConfigHubError:
         body = None
     said = body if isinstance(body, dict) else {}
     message = str(said.get("Message") or f"the hub answered HTTP {status}")
-    hint = str(said.get("Hint") or (_LOG_IN if status == 401 else ""))
+    hint = str(said.get("Hint") or (_LOG_IN if status == 401 and "cub auth" not in message else ""))
     gates = said.get("Gates")
     error: ConfigHubError
     if isinstance(gates, list) and gates:

@@ -37,12 +37,41 @@ class Units(Collection):
         """Apply a merge patch to the unit's *configuration* (lists by their keys) and return the unit."""
         return self.patch(unit_id, patch, space_id=space_id, data_patch="true", **query)
 
-    def apply(self, unit_id: str, *, space_id: str, revision: str = "") -> Wire:
+    def apply(self, unit_id: str, *, space_id: str, revision: str = "", despite_quarantine: str = "") -> Wire:
         """Queue the head, or the revision named (``7``, ``N-1``), and return the operation.
 
+        ``despite_quarantine`` is the reason to apply what was rolled back from.
         Raises: Gated or BadRequest when a gate is closed; BadRequest without a target.
         """
-        return self._act("apply", unit_id, space_id, revision=revision)
+        return self._act("apply", unit_id, space_id, revision=revision, despite_quarantine=despite_quarantine)
+
+    def correct(self, unit_id: str, *, space_id: str, reason: str) -> Wire:
+        """Queue what is live once more, since the target differs from it, and return the operation."""
+        return self._act("correct", unit_id, space_id, reason=reason)
+
+    def roll_back(self, *, where: str, to: str, reason: str, dry_run: bool = False) -> Wire:
+        """Bring every match back to the revision that ``to`` names, all or none; returns ``ChangeSet`` and ``Units``.
+
+        ``to`` is a number, ``Tag:x``, ``ChangeSet:x``, ``Before:`` either, or ``Time:x``. Nothing is applied.
+        """
+        query = {"where": where, "dry_run": "true" if dry_run else ""}
+        answer: Wire = self.transport.request("POST", "/unit/rollback", query, {"To": to, "Reason": reason})
+        return answer
+
+    def quarantines(self, *, where: str = "") -> Records:
+        """Return what the matching units were rolled back from, newest first: plain ``Quarantine`` records."""
+        return self.transport.request("GET", "/unit/quarantine", {"where": where}) or []
+
+    def quarantine(self, unit_id: str, revision: int, *, space_id: str, reason: str) -> Wire:
+        """Put the text of a revision into quarantine, so that nothing applies or promotes it."""
+        body = {"RevisionNum": revision, "Reason": reason}
+        answer: Wire = self.transport.request("POST", f"{self._path(space_id, unit_id)}/quarantine", body=body)
+        return answer
+
+    def lift(self, unit_id: str, revision: int, *, space_id: str, reason: str) -> str:
+        """Take the text of a revision out of quarantine; returns the hub's message."""
+        body = {"RevisionNum": revision, "Reason": reason}
+        return str(self.transport.request("POST", f"{self._path(space_id, unit_id)}/quarantine/lift", body=body) or "")
 
     def destroy(self, unit_id: str, *, space_id: str) -> Wire:
         """Queue the removal from the target and return the operation; the unit stays."""

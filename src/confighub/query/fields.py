@@ -68,6 +68,9 @@ class Fields:
 ACCEPTS_SLUG = frozenset({"SetID"})
 """References that can be written as a slug too, as the seed does; the hub resolves them."""
 
+ALIASES = {("BridgeWorker", "Name"): "Slug"}
+"""What the public client writes in some commands for an attribute of another name."""
+
 
 def of(entity: str) -> Fields:
     """Return what can be asked of the entity.

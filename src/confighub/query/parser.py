@@ -298,6 +298,7 @@ class _Naming:
     def within(self, known: Fields, relation: str, name: str, *, whole: bool) -> Attribute:
         """Return the attribute or map entry ``name`` of the entity that the relation leads to."""
         head, dot, key = name.partition(".")
+        head = fields.ALIASES.get((known.entity, head), head)
         kind = known.attributes.get(head)
         if kind is None:
             raise self.unknown(known, head, has_more=bool(dot))

@@ -15,6 +15,7 @@ from confighub.cli.commands.unit_create import KIND as UNIT_KIND
 from confighub.cli.kinds import Kind
 from confighub.cli.operations import run_on
 from confighub.cli.output import note
+from confighub.cli.record_input import DRY_RUN
 from confighub.cli.showing import DATA_OUTPUT, the_record
 from confighub.cli.waiting import WAITING
 from confighub.client.collection import CHANGE_SET, any_of, conjoined, quoted
@@ -32,7 +33,7 @@ KIND = Kind(CHANGE_SET, lambda hub: hub.change_sets, columns=(), select="")
     space_option(),
     option("to", "start or end; by default the end when it is recorded.", metavar="SIDE"),
     flag("restore-only", "Change the units, and apply nothing."),
-    flag("dry-run", "Say which units would change, and change none."),
+    DRY_RUN,
     flag("keep-going", "Leave the units that worked as they are when another fails."),
     *DATA_OUTPUT,
     *WAITING,
@@ -58,7 +59,7 @@ def apply(call: Call) -> None:
     where, restore = _all_of(units), name if side == "end" else f"Before:{name}"
     why = {"LastChangeDescription": f"change set {change_set['Slug']}: {side}"}
     _try(call, where, restore, to_apply=not call.yes("restore-only"))
-    if call.yes("dry-run"):
+    if call.is_dry_run:
         call.out.say(f"dry run: {len(units)} units can go to the {side} of change set {change_set['Slug']}")
         return
     changed: list[Wire] = []

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from click.shell_completion import BashComplete, FishComplete, ZshComplete
+from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
 from confighub.cli.command import Command, Group, command, flag
-from confighub.errors import BadRequest
+from confighub.cli.powershell import PowerShellComplete
 
 if TYPE_CHECKING:
     from confighub.cli.call import Call
 
-_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+_SHELLS: dict[str, type[ShellComplete]] = {
+    "bash": BashComplete,
+    "zsh": ZshComplete,
+    "fish": FishComplete,
+    "powershell": PowerShellComplete,
+}
 
 
 def _script(shell: str, how: str) -> Command:
@@ -25,18 +30,12 @@ def _script(shell: str, how: str) -> Command:
     return body
 
 
-@command(flag("no-descriptions", "Offer names without their help."), example="cub completion powershell")
-def powershell(_: Call) -> None:
-    """Say that there is no completion for PowerShell."""
-    raise BadRequest("there is no completion for PowerShell", hint="bash, zsh and fish have one")
-
-
 GROUP = Group(
     "Shell completion of commands, flags and slugs.",
     {
         "bash": _script("bash", 'eval "$(cub completion bash)"'),
         "zsh": _script("zsh", 'eval "$(cub completion zsh)"'),
         "fish": _script("fish", "cub completion fish | source"),
-        "powershell": powershell,
+        "powershell": _script("powershell", "cub completion powershell | Out-String | Invoke-Expression"),
     },
 )

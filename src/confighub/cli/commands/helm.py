@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from confighub.cli.applying import tell_what_is_next
 from confighub.cli.command import Group, argument, command, flag, option, options, space_option
+from confighub.cli.record_input import DRY_RUN
 from confighub.cli.waiting import WAITING
 from confighub.errors import BadRequest, NotFound
 
@@ -33,6 +34,7 @@ _CHART = (
     options("values", "A file of values.", metavar="FILE", short="f"),
     flag("skip-crds", "Leave custom resource definitions out."),
     flag("quiet", "Say nothing."),
+    DRY_RUN,
     *WAITING,
 )
 
@@ -47,7 +49,7 @@ def install(call: Call) -> None:
     for slug, text in _units(call):
         record = {"Slug": slug, "Data": b64encode(text.encode()).decode(), "ToolchainType": "Kubernetes/YAML"}
         made = call.hub.units.create({**record, "LastChangeDescription": _why(call)}, space_id=call.space_id)
-        _say(call, f"Successfully created unit {slug} ({made['UnitID']})")
+        _say(call, "created", made)
 
 
 @command(
@@ -64,8 +66,8 @@ def upgrade(call: Call) -> None:
         unit = call.hub.unit(slug, space_id=call.space_id)["Unit"]
         patch = {"Data": b64encode(text.encode()).decode(), "LastChangeDescription": _why(call)}
         changed.append(call.hub.units.patch(unit["UnitID"], patch, space_id=call.space_id))
-        _say(call, f"Successfully updated unit {slug} ({unit['UnitID']})")
-    if not call.yes("quiet"):
+        _say(call, "updated", unit)
+    if not call.is_dry_run and not call.yes("quiet"):
         tell_what_is_next(call, changed)
 
 
@@ -101,9 +103,11 @@ def _why(call: Call) -> str:
     return f"chart {call.arg('chart')}{version}"
 
 
-def _say(call: Call, text: str) -> None:
-    if not call.yes("quiet"):
-        call.out.say(text)
+def _say(call: Call, verb: str, unit: Wire) -> None:
+    if call.is_dry_run:
+        call.out.say(f"dry run: unit {unit['Slug']} would be {verb}; nothing is stored")
+    elif not call.yes("quiet"):
+        call.out.say(f"Successfully {verb} unit {unit['Slug']} ({unit['UnitID']})")
 
 
 GROUP = Group(

@@ -31,6 +31,7 @@ KIND = Kind(
         "FunctionInvocation,Link.Slug,LinkID,MutationID,MutationNum,OrganizationID,ProvidedPath,ProvidedResource,"
         "RevisionID,RevisionNum,SpaceID,Trigger.Slug,TriggerID,UnitID"
     ),
+    is_got_extended=True,
     details=(
         Column("ID", "Mutation.MutationID"),
         Column("Num", "Mutation.MutationNum"),

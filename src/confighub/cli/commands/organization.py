@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from confighub.cli.changing import create_command, delete_command, update_command
-from confighub.cli.command import Group, argument, command, flag
+from confighub.cli.command import Group, argument, command
 from confighub.cli.kinds import Column, Kind
 from confighub.cli.output import pairs
-from confighub.cli.record_input import RECORD_INPUT, given_record
+from confighub.cli.record_input import DRY_RUN, RECORD_INPUT, given_record
 from confighub.cli.selecting import WHERE
 from confighub.cli.showing import CONTAINS, DATA_OUTPUT, LIST_OUTPUT, SELECT, VERBOSE, show_list
 from confighub.client.collection import ORGANIZATION, USER
@@ -95,22 +95,26 @@ def get_member(call: Call) -> None:
     show_flat(call, MEMBER_KIND, named(_members(call), call.arg("name"), "member"))
 
 
-@command(argument("name"), RECORD_INPUT, DATA_OUTPUT, VERBOSE, example="cub organization-member create alice")
+@command(argument("name"), RECORD_INPUT, DATA_OUTPUT, VERBOSE, DRY_RUN, example="cub organization-member create alice")
 def create_member(call: Call) -> None:
     """Make a user a member of the organization."""
     body = {**given_record(call), "Username": call.arg("name")}
     member = call.hub.transport.request("POST", _members_path(call), body=body) or body
-    call.out.show(member, lambda: f"Successfully created organization-member {call.arg('name')}")
+    sentence = f"Successfully created organization-member {call.arg('name')}"
+    if call.is_dry_run:
+        sentence = f"dry run: organization-member {call.arg('name')} would be created; nothing is stored"
+    call.out.show(member, lambda: sentence)
 
 
-@command(
-    argument("name"), flag("quiet", "Print no sentence.", short="q"), example="cub organization-member delete alice"
-)
+@command(argument("name"), DATA_OUTPUT, DRY_RUN, example="cub organization-member delete alice")
 def delete_member(call: Call) -> None:
     """End a user's membership of the organization."""
     member = named(_members(call), call.arg("name"), "member")
-    call.hub.transport.request("DELETE", f"{_members_path(call)}/{member['UserID']}")
-    call.out.say(f"Successfully deleted organization-member {member.get('Username')} ({member['UserID']})")
+    answer = call.hub.transport.request("DELETE", f"{_members_path(call)}/{member['UserID']}") or {}
+    sentence = f"Successfully deleted organization-member {member.get('Username')} ({member['UserID']})"
+    if call.is_dry_run:
+        sentence = f"dry run: organization-member {member.get('Username')} would be deleted; nothing is stored"
+    call.out.show(answer, lambda: sentence)
 
 
 GROUP = Group(

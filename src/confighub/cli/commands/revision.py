@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from confighub.cli.command import Group, argument, command, flag, space_option
 from confighub.cli.kinds import Column, Kind
-from confighub.cli.output import moment_utc, one_of_map
+from confighub.cli.output import moment_utc, one_of_map, table
 from confighub.cli.revisions import revision_of
 from confighub.cli.selecting import WHERE, the_unit
 from confighub.cli.showing import CONTAINS, DATA_OUTPUT, LIST_OUTPUT, SELECT, show_list, show_record
@@ -67,7 +67,7 @@ def list_revisions(call: Call) -> None:
         select="" if chosen == "*" else chosen,
     )
     if call.out.how == "names":
-        call.out.write("\n".join(str(one["Revision"]["RevisionNum"]) for one in records))
+        call.out.write(table(None, [[str(one["Revision"]["RevisionNum"])] for one in records]))
         return
     show_list(call, KIND, records)
 

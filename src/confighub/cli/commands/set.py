@@ -8,6 +8,7 @@ from confighub.cli.changing import create_command, delete_command, report_many, 
 from confighub.cli.command import Group, argument, command, flag, option, space_option
 from confighub.cli.kinds import Column, Kind, common_details
 from confighub.cli.output import pairs
+from confighub.cli.record_input import DRY_RUN
 from confighub.cli.selecting import FILTER, UNITS, WHERE, chosen_units
 from confighub.cli.showing import DATA_OUTPUT, SELECT, list_command
 from confighub.client.collection import SET, UNIT, Records, any_of, conjoined, quoted
@@ -62,8 +63,7 @@ def get(call: Call) -> None:
     found = call.hub.set(call.arg("name"), space=call.space_id)
     units = members_of(call, found)
     names = [f"{(one.get('Space') or {}).get('Slug', '')}/{one['Unit']['Slug']}" for one in units]
-    value = {**found, "Units": [one["Unit"] for one in units]}
-    shown = {**found["Set"], "Units": value["Units"]} if call.out.is_flat else value
+    shown = {**found["Set"], "Units": [one["Unit"] for one in units]}
     rows = [(one.title, one.cell(found)) for one in (*common_details(SET), Column("Where", "Set.Where"))]
     rows += [("Members" if not position else "", name) for position, name in enumerate(names)]
     call.out.show(shown, lambda: pairs(rows))
@@ -75,6 +75,7 @@ def get(call: Call) -> None:
     UNITS,
     WHERE,
     FILTER,
+    DRY_RUN,
     DATA_OUTPUT,
     example="cub set add-units critical-services --filter \"Labels.service IN ('trade-service', 'position-service')\"",
 )
@@ -93,7 +94,8 @@ def add_units(call: Call) -> None:
             record["SetID"], {**record, "Where": expression}, space_id=str(record["SpaceID"])
         )
         members = members_of(call, {"Set": {**record, **changed}})
-        sentence = f"Set {record['Slug']} holds the units where {expression}: {len(members)} now"
+        holds = "would hold" if call.is_dry_run else "holds"
+        sentence = f"Set {record['Slug']} {holds} the units where {expression}: {len(members)} now"
         call.out.show(changed, lambda: sentence)
         return
     selection = chosen_units(call)
@@ -110,6 +112,7 @@ def add_units(call: Call) -> None:
     UNITS,
     WHERE,
     FILTER,
+    DRY_RUN,
     DATA_OUTPUT,
     flag("all", "Unpin every unit."),
     example="cub set remove-units critical-services --unit position-service-deployment",

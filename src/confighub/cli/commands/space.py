@@ -47,6 +47,7 @@ KIND = Kind(
     ),
     select="Labels,OrganizationID,Slug,SpaceID",
     query={"summary": "true"},
+    is_got_extended=True,
     details=(
         Column("ID", "Space.SpaceID"),
         Column("Name", "Space.Slug"),

@@ -27,6 +27,7 @@ KIND = Kind(
         Column("SPACE", "Space.Slug"),
     ),
     select="BridgeWorker.Slug,BridgeWorkerID,OrganizationID,Parameters,ProviderType,Slug,Space.Slug,SpaceID,TargetID",
+    is_got_extended=True,
     details=(
         Column("ID", "Target.TargetID"),
         Column("Name", "Target.Slug"),

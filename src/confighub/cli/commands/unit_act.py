@@ -13,6 +13,7 @@ from confighub.cli.command import argument, command, flag, option, space_option
 from confighub.cli.commands.unit_create import KIND
 from confighub.cli.operations import run_on
 from confighub.cli.output import note
+from confighub.cli.record_input import DRY_RUN
 from confighub.cli.revisions import attribute_of, is_marked, revision_number
 from confighub.cli.selecting import MANY_UNITS, the_unit, units_meant, wants_many
 from confighub.cli.showing import DATA_OUTPUT
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     space_option(),
     *MANY_UNITS,
     option("revision", "An older revision: a number, N-1, live, Tag:x, ChangeSet:x.", metavar="REVISION"),
-    flag("dry-run", "Say which units would be applied, and apply none."),
+    DRY_RUN,
     *DATA_OUTPUT,
     *WAITING,
     example="""cub unit apply trade-service --space my-dev
@@ -44,7 +45,7 @@ def apply(call: Call) -> None:
     itself until its next change.
     """
     units = _meant(call)
-    if call.yes("dry-run"):
+    if call.is_dry_run and not call.text("revision"):
         _foretell(call, units)
         return
 
@@ -62,6 +63,7 @@ def apply(call: Call) -> None:
     space_option(),
     *MANY_UNITS,
     flag("yes", "Do not ask.", short="y"),
+    DRY_RUN,
     *DATA_OUTPUT,
     *WAITING,
     example="""cub unit destroy trade-service --space my-dev
@@ -81,8 +83,9 @@ def destroy(call: Call) -> None:
         if not units:
             call.out.say(f"nothing is live in {call.scope.words}")
             return
-        _confirm(call, units)
-        _tag_before(call, units)
+        if not call.is_dry_run:
+            _confirm(call, units)
+            _tag_before(call, units)
 
     def queue(unit: Wire) -> Wire:
         return call.hub.units.destroy(unit["UnitID"], space_id=unit["SpaceID"])
@@ -94,6 +97,7 @@ def destroy(call: Call) -> None:
     argument("unit", required=False, complete="units"),
     space_option(),
     *MANY_UNITS,
+    DRY_RUN,
     *DATA_OUTPUT,
     *WAITING,
     example="cub unit refresh trade-service --space my-dev",
@@ -112,6 +116,7 @@ def refresh(call: Call) -> None:
     space_option(),
     *MANY_UNITS,
     option("revision", "An older revision: a number, N-1.", metavar="REVISION"),
+    DRY_RUN,
     *DATA_OUTPUT,
     example="cub unit approve trade-service --space my-prod",
 )
@@ -122,7 +127,8 @@ def approve(call: Call) -> None:
             number = revision_number(unit, call.text("revision") or "head")
             named = str(number) if call.text("revision") else ""
             call.hub.units.approve(unit["UnitID"], space_id=unit["SpaceID"], revision=named)
-            call.out.say(f"Unit {unit['Slug']} ({unit['UnitID']}) has been approved at revision {number}")
+            outcome = "would be approved" if call.is_dry_run else "has been approved"
+            call.out.say(f"Unit {unit['Slug']} ({unit['UnitID']}) {outcome} at revision {number}")
         return
     units = _meant(call)
     done = call.hub.units.approve_all(where=any_of("UnitID", [str(one["UnitID"]) for one in units]))
@@ -135,6 +141,7 @@ def approve(call: Call) -> None:
     space_option(),
     *MANY_UNITS,
     option("revision", "Which one: head, live, applied or previous-live.", metavar="REVISION", default="head"),
+    DRY_RUN,
     *DATA_OUTPUT,
     example="""cub unit tag v1.0 trade-service --space my-prod
 cub unit tag v1.0 --space my-prod --filter my-project/all --revision live""",
@@ -162,7 +169,7 @@ def _meant(call: Call) -> list[Wire]:
 def _foretell(call: Call, units: list[Wire]) -> None:
     where = any_of("UnitID", [str(one["UnitID"]) for one in units])
     done = call.hub.units.apply_all(where=where, dry_run="true")
-    report_many(call, KIND, "apply (dry run)", done)
+    report_many(call, KIND, "apply", done)
 
 
 def _from_the_last(unit: Wire) -> tuple[int, str]:

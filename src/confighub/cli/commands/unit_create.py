@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from confighub.cli.changing import destinations, report_many, store_new
 from confighub.cli.command import argument, command, flag, option, options, space_option
 from confighub.cli.kinds import Kind
-from confighub.cli.record_input import RECORD_INPUT, given_record, label_patch, put_labels, read_text, slug_of
+from confighub.cli.record_input import (
+    DRY_RUN,
+    RECORD_INPUT,
+    given_record,
+    label_patch,
+    put_labels,
+    read_text,
+    slug_of,
+)
 from confighub.cli.selecting import MANY_UNITS, chosen_units, the_unit, wants_many
 from confighub.cli.showing import DATA_OUTPUT, VERBOSE
 from confighub.cli.skeletons import skeleton
@@ -39,6 +47,7 @@ KIND = Kind(UNIT, lambda hub: hub.units, columns=(), select="")
     option("import", "Fill the unit with the live resources that match.", metavar="EXPRESSION"),
     option("change-desc", "Why; it becomes the description of the revision.", metavar="TEXT"),
     flag("allow-exists", "Be content when it exists already."),
+    DRY_RUN,
     *RECORD_INPUT,
     *DATA_OUTPUT,
     VERBOSE,
@@ -68,7 +77,7 @@ def create(call: Call) -> None:
     if call.text("target"):
         record["TargetID"] = target_id(call, call.text("target"))
     store_new(call, KIND, record, **_origin(call, record))
-    if call.text("import"):
+    if call.text("import") and not call.is_dry_run:
         _fill_from_target(call, record["Slug"])
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from confighub.cli.changing import report_many
+from confighub.cli.changing import delete_one, report_many
 from confighub.cli.command import argument, command, flag, space_option
 from confighub.cli.commands.unit_create import KIND
+from confighub.cli.record_input import DRY_RUN
 from confighub.cli.selecting import MANY_UNITS, chosen_units, the_unit, wants_many
+from confighub.cli.showing import DATA_OUTPUT
 from confighub.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     argument("unit", required=False, complete="units"),
     space_option(),
     *MANY_UNITS,
-    flag("quiet", "Print no sentence.", short="q"),
+    *DATA_OUTPUT,
+    DRY_RUN,
     flag("yes", "Accepted; the selection is the confirmation.", hidden=True),
     example="cub unit delete web --space my-dev",
 )
@@ -26,8 +29,7 @@ def delete(call: Call) -> None:
     """Delete a unit, or every unit selected. What runs goes on: destroy first."""
     if call.arg("unit"):
         unit = the_unit(call, call.arg("unit"))["Unit"]
-        call.hub.units.delete(unit["UnitID"], space_id=unit["SpaceID"])
-        call.out.say(f"Successfully deleted unit {unit['Slug']} ({unit['UnitID']})")
+        delete_one(call, KIND, unit["UnitID"], slug=unit["Slug"], space_id=unit["SpaceID"])
         return
     if not wants_many(call):
         raise BadRequest("which units?", hint="name one, or give --unit, --where or --filter")

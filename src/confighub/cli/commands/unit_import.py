@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from confighub.cli.command import argument, command, flag, option, space_option
 from confighub.cli.output import note
-from confighub.cli.record_input import RECORD_INPUT, given_record, label_patch, put_labels, read_text, slug_of
+from confighub.cli.record_input import (
+    DRY_RUN,
+    RECORD_INPUT,
+    given_record,
+    label_patch,
+    put_labels,
+    read_text,
+    slug_of,
+)
 from confighub.cli.selecting import WHERE, the_unit
 from confighub.cli.showing import DATA_OUTPUT, VERBOSE
 from confighub.cli.waiting import WAITING, outcome_of
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
     option("target", "Where to look; a new unit is pointed at it.", metavar="TARGET", complete="targets"),
     option("export", "Restore the units of this export into the space.", metavar="FILE"),
     flag("change-existing", "With --export: change units that exist too."),
+    DRY_RUN,
     *RECORD_INPUT,
     *DATA_OUTPUT,
     VERBOSE,
@@ -42,6 +51,10 @@ def import_units(call: Call) -> None:
     if not call.arg("unit"):
         raise BadRequest("which unit?", hint=f"{call.name} UNIT --where EXPRESSION, or --export FILE")
     unit = _unit_to_fill(call)
+    if call.is_dry_run:
+        # what the target has is known only to its worker, and asking it is the import
+        call.out.show(unit, lambda: f"dry run: unit {unit['Slug']} would be filled from its target; nothing is stored")
+        return
     operation = call.hub.units.import_(unit["UnitID"], _request(call), space_id=unit["SpaceID"])
     if not call.yes("wait"):
         call.out.show(operation, lambda: f"Queued import for unit {unit['Slug']} ({unit['UnitID']})")
@@ -104,7 +117,8 @@ def _restore(call: Call) -> None:
             changed += 1
         note(f"  {one['Slug']}")
     kept = len(exported) - created - changed
-    call.out.say(f"{created} units created, {changed} changed, {kept} kept as they were")
+    told = f"{created} units created, {changed} changed, {kept} kept as they were"
+    call.out.say(f"dry run: {told}; nothing is stored" if call.is_dry_run else told)
 
 
 def _record_of(call: Call, exported: Wire) -> Wire:

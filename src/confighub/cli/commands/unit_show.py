@@ -122,9 +122,16 @@ def sources(unit: Wire) -> str:
     example="cub unit diff trade-service live head",
 )
 def diff(call: Call) -> None:
-    """Show what changed between two revisions: numbers, N-1, live, head or applied."""
+    """Show what changed between two revisions: numbers, N-1, live, head or applied.
+
+    One revision is compared with what is live; without any, what is live with the head.
+    """
     unit = the_unit(call, call.arg("unit"))["Unit"]
-    before, after = call.arg("from-revision") or call.text("from"), call.arg("to-revision") or call.text("to")
+    before, after = call.text("from"), call.text("to")
+    if call.arg("to-revision"):
+        before, after = call.arg("from-revision"), call.arg("to-revision")
+    elif call.arg("from-revision"):
+        after = call.arg("from-revision")
     if before == "live" and not call.given("from") and not unit.get("LiveRevisionNum"):
         before = "1"
     texts = []

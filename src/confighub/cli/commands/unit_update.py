@@ -12,7 +12,7 @@ from confighub.cli.command import argument, command, flag, option, space_option
 from confighub.cli.commands.unit_create import KIND, target_id
 from confighub.cli.invoking import resource_rows
 from confighub.cli.output import table
-from confighub.cli.record_input import RECORD_INPUT, given_record, label_patch, read_text
+from confighub.cli.record_input import DRY_RUN, RECORD_INPUT, given_record, label_patch, read_text
 from confighub.cli.revisions import revision_of
 from confighub.cli.selecting import MANY_UNITS, chosen_units, the_unit, wants_many
 from confighub.cli.showing import DATA_OUTPUT, VERBOSE
@@ -41,7 +41,7 @@ _NO_TARGET = "-"
     flag("upgrade", "Bring in what upstream changed; what was set here stays."),
     option("target", "Point the units at this target; - at none.", metavar="TARGET", complete="targets"),
     option("change-desc", "Why; it becomes the description of the revision.", metavar="TEXT"),
-    flag("dry-run", "Show what would be, and store nothing."),
+    DRY_RUN,
     flag("patch", "Change only what is given; without a name, every unit selected."),
     flag("replace", "Begin with an empty record instead of the stored one."),
     *RECORD_INPUT,
@@ -91,7 +91,7 @@ def _tell_one(call: Call, before: Wire, changed: Wire) -> None:
     if call.out.how == "mutations":
         call.out.write(_mutations(changed, above=int(before.get("HeadMutationNum") or 0)))
         return
-    if call.yes("dry-run"):
+    if call.is_dry_run:
         text = _difference(before, changed)
         call.out.show(changed, lambda: text or f"dry run: unit {before['Slug']} would not change")
         _tell_held(call, changed["Slug"], changed)
@@ -130,8 +130,8 @@ def _update_many(call: Call) -> None:
         return
     worked = report_many(call, KIND, verb, done)
     changed = [unit for one in worked if (unit := one.get("Unit") or one) and _is_new(unit, before)]
-    if call.yes("dry-run"):
-        call.out.say(f"dry run: {len(changed)} of {len(worked)} units would change; nothing is stored")
+    if call.is_dry_run:
+        call.out.say(f"{len(changed)} of {len(worked)} would have another head")
     elif changed:
         tell_what_is_next(call, changed)
 
@@ -161,7 +161,6 @@ def _where(call: Call) -> str:
 def _query(call: Call) -> dict[str, str]:
     return {
         "upgrade": "true" if call.yes("upgrade") else "",
-        "dry_run": "true" if call.yes("dry-run") else "",
     }
 
 
@@ -192,7 +191,7 @@ def _patch_data(call: Call, unit: Wire, query: dict[str, str]) -> Wire:
     query["change_desc"] = call.text("change-desc")
     changed = call.hub.units.patch_data(unit["UnitID"], patch, space_id=unit["SpaceID"], **query)
     about = {**given_record(call), **label_patch(call)}
-    if about and not call.yes("dry-run"):
+    if about and not call.is_dry_run:
         changed = call.hub.units.patch(unit["UnitID"], about, space_id=unit["SpaceID"])
     return changed
 
@@ -243,6 +242,7 @@ def _difference(before: Wire, after: Wire) -> str:
     argument("unit", complete="units"),
     space_option(),
     option("change-desc", "Why; it becomes the description of the revision.", metavar="TEXT"),
+    DRY_RUN,
     *WAITING,
     example="EDITOR=vi cub unit edit trade-service",
 )
@@ -260,8 +260,7 @@ def edit(call: Call) -> None:
     if call.text("change-desc"):
         changes["LastChangeDescription"] = call.text("change-desc")
     changed = call.hub.units.patch(unit["UnitID"], changes, space_id=unit["SpaceID"])
-    said(call, KIND, "updated", changed)
-    tell_what_is_next(call, [changed])
+    _tell_one(call, unit, changed)
 
 
 @command(
@@ -269,6 +268,7 @@ def edit(call: Call) -> None:
     argument("target", required=False, complete="targets"),
     space_option(),
     *MANY_UNITS,
+    DRY_RUN,
     *DATA_OUTPUT,
     VERBOSE,
     example="""cub unit set-target trade-service dev-cluster
@@ -285,13 +285,17 @@ def set_target(call: Call) -> None:
         return
     unit = the_unit(call, call.arg("unit-or-target"))["Unit"]
     changed = call.hub.units.patch(unit["UnitID"], changes, space_id=unit["SpaceID"])
-    call.out.show(changed, lambda: f"Successfully set target of unit {unit['Slug']} ({unit['UnitID']})")
+    sentence = f"Successfully set target of unit {unit['Slug']} ({unit['UnitID']})"
+    if call.is_dry_run:
+        sentence = f"dry run: unit {unit['Slug']} would have the target {target}; nothing is stored"
+    call.out.show(changed, lambda: sentence)
 
 
 @command(
     argument("unit", complete="units"),
     space_option(),
     *RECORD_INPUT,
+    DRY_RUN,
     *DATA_OUTPUT,
     VERBOSE,
     flag("replace", "Accepted; clones are always merged."),
@@ -306,4 +310,6 @@ def push_upgrade(call: Call) -> None:
     before = _heads(call, where)
     done = call.hub.units.patch_all(changes, where=where, upgrade="true", include="UpstreamUnitID")
     worked = report_many(call, KIND, "upgrade", done)
+    if call.is_dry_run:
+        return
     tell_what_is_next(call, [found for one in worked if _is_new(found := one.get("Unit") or one, before)])

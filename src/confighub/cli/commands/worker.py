@@ -10,7 +10,7 @@ from confighub.cli.changing import delete_command, store_new, update_command
 from confighub.cli.command import Group, argument, command, flag, option, options, space_option
 from confighub.cli.kinds import Column, Kind
 from confighub.cli.output import an_id, labels, moment, moment_utc, pairs
-from confighub.cli.record_input import RECORD_INPUT, given_record, put_labels, slug_of
+from confighub.cli.record_input import DRY_RUN, RECORD_INPUT, given_record, put_labels, slug_of
 from confighub.cli.selecting import WHERE
 from confighub.cli.showing import (
     CONTAINS,
@@ -102,6 +102,7 @@ def default_name(space: Wire) -> str:
     DATA_OUTPUT,
     VERBOSE,
     flag("allow-exists", "Be content when it exists already."),
+    DRY_RUN,
     example="cub worker create --space my-traderx-dev --poll-interval 10s --auto-apply true",
 )
 def create(call: Call) -> None:
@@ -239,6 +240,7 @@ def run(call: Call) -> None:
     flag("export-secret-only", "Print the Secret only."),
     flag("include-secret", "Put the Secret into the manifest."),
     flag("host-network", "Use the node's network."),
+    DRY_RUN,
     *WAITING,
     example="cub worker install prod-worker --export --include-secret | kubectl apply -f -",
 )
