@@ -124,6 +124,7 @@ def test_a_check_is_awaited_and_opens_its_gate(caught: Caught) -> None:
     caught.judge(asked, passed=True)
 
     assert (asked.function, asked.request.unit_slug, asked.request.config_data) == ("vet-own", "web", unit.data)
+    assert asked.request.previous_content_hash == unit.content_hash
     assert caught.gates(unit) == []
     assert caught.field.apply(unit).revision_num == 1
 

@@ -93,7 +93,10 @@ class FunctionInvocationsResponse(Record):
 
 
 class WorkerInvocationRequest(Record):
-    """What a function worker gets: the calls with the unit that they run on, flat."""
+    """What a function worker gets: the calls with the unit that they run on, flat.
+
+    ``previous_content_hash`` is the ``ContentHash`` of what was approved.
+    """
 
     function_invocations: list[FunctionInvocation] = []
     cast_string_args_to_scalars: bool = False
@@ -112,6 +115,7 @@ class WorkerInvocationRequest(Record):
     space_slug: str = ""
     organization_id: str | None = None
     revision_num: int = 0
+    previous_content_hash: int = 0
     approved_by: list[str] = []
 
 

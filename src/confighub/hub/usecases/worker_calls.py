@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, update
 
 from confighub.data import compare
 from confighub.errors import BadRequest
-from confighub.hub.domain import lifecycle
+from confighub.hub.domain import content, lifecycle
 from confighub.hub.hub import Hub
 from confighub.hub.store.rows import own_id
 from confighub.hub.store.work_queue import queued_operations
@@ -49,6 +49,7 @@ def request_for(
         space_slug=context.space_slug,
         organization_id=unit.organization_id,
         revision_num=unit.head_revision_num,
+        previous_content_hash=content.content_hash(text.encode()),
         approved_by=list(context.approved_by),
         **more,
     )
