@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from confighub.api import auth, bulk, crud
-from confighub.api.routes import about, functions, history, people, spaces, units, work, workers
+from confighub.api.routes import about, functions, history, people, recovery, spaces, units, work, workers
 from confighub.api.routing import Route, rehearsable
 
 _SERVED = (
@@ -14,6 +14,7 @@ _SERVED = (
     *units.ROUTES,
     *history.ROUTES,
     *work.ROUTES,
+    *recovery.ROUTES,
     *functions.ROUTES,
     *crud.routes(),
     *bulk.routes(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from confighub.records.base import Record
 
 
@@ -64,3 +66,56 @@ class UnitTagRequest(Record):
 
     tag_id: str | None = None
     revision: str = ""
+
+
+class Quarantine(Record):
+    """A text that a unit was rolled back from; ``data_sha`` is its SHA-256 in hexadecimal digits."""
+
+    unit_id: str | None = None
+    unit_slug: str = ""
+    space_id: str | None = None
+    revision_num: int = 0
+    data_sha: str = ""
+    reason: str = ""
+    username: str = ""
+    created_at: datetime | None = None
+
+
+class QuarantineRequest(Record):
+    """Which revision of a unit is put into quarantine, or taken out of it, and why."""
+
+    revision_num: int = 0
+    reason: str = ""
+
+
+class RolledBack(Record):
+    """What a rollback does to one unit.
+
+    ``to_revision_num`` is where it goes, 0 when it stays as it is, which ``why_not`` explains;
+    ``new_revision_num`` is the new head, 0 when the text is that already. ``quarantined`` are the revisions
+    that it was rolled back from. ``apply_gates`` are closed for the head as it is then.
+    """
+
+    unit_id: str | None = None
+    slug: str = ""
+    head_revision_num: int = 0
+    live_revision_num: int = 0
+    to_revision_num: int = 0
+    new_revision_num: int = 0
+    quarantined: list[int] = []
+    apply_gates: list[str] = []
+    why_not: str = ""
+
+
+class Rollback(Record):
+    """A rollback of units of one space; ``change_set`` is the slug of what it is recorded as, empty for no change."""
+
+    change_set: str = ""
+    units: list[RolledBack] = []
+
+
+class RollbackRequest(Record):
+    """Where units go back to: a number, ``Tag:x``, ``ChangeSet:x``, ``Before:`` either, or ``Time:x``; and why."""
+
+    to: str = ""
+    reason: str = ""

@@ -33,8 +33,21 @@ class HeldUnit(Record):
 def apply_unit(call: Call) -> Any:
     """Queue the head, or the revision named."""
     space_id, unit_id = call.id("space_id"), call.id("unit_id")
-    revision = call.text("revision")
-    return queued(call, work.apply_unit(call.hub, call.caller, space_id=space_id, unit_id=unit_id, revision=revision))
+    operation = work.apply_unit(
+        call.hub,
+        call.caller,
+        space_id=space_id,
+        unit_id=unit_id,
+        revision=call.text("revision"),
+        despite_quarantine=call.text("despite_quarantine"),
+    )
+    return queued(call, operation)
+
+
+def correct_unit(call: Call) -> Any:
+    """Queue what is live once more."""
+    space_id, unit_id, reason = call.id("space_id"), call.id("unit_id"), call.required("reason")
+    return queued(call, work.correct_unit(call.hub, call.caller, space_id=space_id, unit_id=unit_id, reason=reason))
 
 
 def destroy_unit(call: Call) -> Any:
@@ -96,6 +109,7 @@ def chosen(call: Call) -> Listing:
 
 _ONE = "/space/{space_id}/unit/{unit_id}"
 _TAG = "work"
+DESPITE_QUARANTINE = Parameter("despite_quarantine", "Why to apply, this once, what was rolled back from.")
 _WHERE = (Parameter("where", WHERE.description, is_required=True), FILTER)
 
 ROUTES = (
@@ -106,8 +120,19 @@ ROUTES = (
         apply_unit,
         "Queue a revision for the unit's target",
         QueuedOperation,
-        query=(REVISION,),
+        query=(REVISION, DESPITE_QUARANTINE),
         tag=_TAG,
+    ),
+    Route(
+        "POST",
+        f"{_ONE}/correct",
+        "CorrectUnit",
+        correct_unit,
+        "Queue what is live once more, against drift",
+        QueuedOperation,
+        query=(Parameter("reason", "How the target differs, for the history.", is_required=True),),
+        tag=_TAG,
+        is_ours=True,
     ),
     Route(
         "POST",

@@ -101,6 +101,19 @@ gate_results = Table(
 """The gates that were looked at for a revision; one that is closed refuses apply."""
 Index("gate_results_gate", gate_results.c.gate, gate_results.c.closed)
 
+quarantines = Table(
+    "quarantines",
+    metadata,
+    Column("unit_id", Id, primary_key=True),
+    Column("data_sha", Sha256, primary_key=True),
+    Column("revision_num", Integer, nullable=False),
+    Column("reason", String, nullable=False, default=""),
+    Column("user_id", Id),
+    Column("created_at", Instant, nullable=False),
+)
+"""Texts that a unit was rolled back from: no revision with the text is applied until it is lifted, which takes
+the row away. ``revision_num`` is the one that was rolled back from; the audit log keeps what was lifted."""
+
 applications = Table(
     "applications",
     metadata,

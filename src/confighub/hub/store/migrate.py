@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from confighub.errors import ConfigHubError
 from confighub.hub.store.database import Database
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest revision in ``migrations/versions``; a test keeps the two equal."""
 
 _LOCK = 0x636F6E66  # any number, the same in every hub process on one PostgreSQL

@@ -182,12 +182,13 @@ def _fill_revision_sources(tx: Connection, found: list[Revision]) -> None:
         )
         row = tx.execute(head.where(c.unit_id == unit_id)).one()
         wanted = {revision.revision_num for revision in own} - {row.head_revision_num}
-        rebuilt = _rebuilt_sources(tx, unit_id or "", wanted) if wanted else {}
+        rebuilt = rebuilt_sources(tx, unit_id or "", wanted) if wanted else {}
         for revision in own:
             revision.mutation_sources = rebuilt.get(revision.revision_num, row.sources)
 
 
-def _rebuilt_sources(tx: Connection, unit_id: str, wanted: set[int]) -> dict[int, list[ResourceMutation]]:
+def rebuilt_sources(tx: Connection, unit_id: str, wanted: set[int]) -> dict[int, list[ResourceMutation]]:
+    """Return who had last set each path at each of the revisions, from the mutations."""
     c = mutations.c
     made = select(c.revision_num, c.records, c.upgraded_from_upstream_revision_num).where(c.unit_id == unit_id)
     steps: dict[int, list[tuple[list[ResourceMutation], bool]]] = defaultdict(list)

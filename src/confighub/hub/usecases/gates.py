@@ -23,6 +23,8 @@ from confighub.hub.store.database import remembered
 from confighub.hub.store.entities import invocations, triggers
 from confighub.hub.store.history import applications, approvals, gate_results
 from confighub.hub.store.people import users
+from confighub.hub.store.quarantine import GATE as QUARANTINE
+from confighub.hub.store.quarantine import is_quarantined, is_revision_quarantined
 from confighub.hub.store.rows import columns, record
 from confighub.records.automation import Trigger
 from confighub.records.functions import FunctionInvocation
@@ -165,16 +167,24 @@ def store_gates(
     return {gate: True for gate, closed in found.items() if closed}
 
 
+def quarantine_gate(tx: Connection, unit_id: str | None, text: str) -> dict[str, bool]:
+    """Return the gate that a text in quarantine closes; empty for every other text."""
+    return {QUARANTINE: True} if is_quarantined(tx, unit_id, text) else {}
+
+
 def closed_gates(tx: Connection, unit_id: str, revision_num: int) -> list[str]:
     """Return the names of the gates that refuse this revision, in order; empty when it may be applied.
 
-    A revision that was live before needs no new approval.
+    A revision that was live before needs no new approval. Whether its text is in quarantine is looked up
+    now: the gates of older revisions were kept when they were new.
     """
     own = gate_results.c.unit_id == unit_id, gate_results.c.revision_num == revision_num
-    query = select(gate_results.c.gate).where(*own, gate_results.c.closed.is_(True)).order_by(gate_results.c.gate)
-    found = list(tx.execute(query).scalars())
+    others = gate_results.c.closed.is_(True), gate_results.c.gate != QUARANTINE
+    found = list(tx.execute(select(gate_results.c.gate).where(*own, *others).order_by(gate_results.c.gate)).scalars())
     if APPROVAL in found and _was_live(tx, unit_id, revision_num):
         found.remove(APPROVAL)
+    if is_revision_quarantined(tx, unit_id, revision_num):
+        found.append(QUARANTINE)
     return found
 
 

@@ -70,7 +70,7 @@ def plan(tx: Connection, unit: Unit, space: Space, draft: Draft) -> Planned:
         draft = replace(draft, text=text, steps=(*draft.steps, *steps))
     environment = gates.environment_of(space)
     closed = gates.look(calls, text, context, environment=environment, toolchain=unit.toolchain_type)
-    return Planned(draft, closed)
+    return Planned(draft, closed | gates.quarantine_gate(tx, unit.unit_id, text))
 
 
 def refuse_text(text: str, toolchain: str) -> None:

@@ -26,6 +26,7 @@ def look_again(
     context = gates.context_of(tx, unit, space, text)
     environment = gates.environment_of(space)
     found = gates.look(calls, text, context, environment=environment, toolchain=unit.toolchain_type)
+    found |= gates.quarantine_gate(tx, unit.unit_id, text)
     found |= trigger_calls.ask_again(tx, hub, unit, text, user_id=user_id)
     return gates.store_gates(tx, unit.unit_id or "", unit.head_revision_num, found)
 

@@ -1,25 +1,28 @@
-"""Revisions by the names of what marks them: ``Tag:x``, ``ChangeSet:x``, and ``Before:`` either of them.
+"""Revisions by the names of what marks them: ``Tag:x``, ``ChangeSet:x``, ``Before:`` either of them, and ``Time:x``.
 
 A tag is the newest revision of the unit that carries it, ``Before:Tag:x`` the one before the oldest. A change set
 is the revision with its end tag; while it has none nothing was recorded after its start, which it then is.
 ``Before:ChangeSet:x`` is where the unit stood when the change set was made. ``x`` is a slug or an id.
+``Time:2026-10-03T10:15:00Z`` is the revision that was live at that moment.
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
 from confighub.errors import BadRequest
 from confighub.hub.store.entities import change_set_members, change_sets, tags
-from confighub.hub.store.history import revision_tags
+from confighub.hub.store.history import applications, revision_tags
 from confighub.records.units import Unit
 
-HINT = "Tag:<slug>, ChangeSet:<slug>, or Before: either of them"
+HINT = "Tag:<slug>, ChangeSet:<slug>, Before: either of them, or Time:<moment>"
 
 
 def is_name(text: str) -> bool:
     """Whether the text names what marks a revision."""
-    return text.removeprefix("Before:").partition(":")[0] in ("Tag", "ChangeSet") and ":" in text
+    return text.removeprefix("Before:").partition(":")[0] in ("Tag", "ChangeSet", "Time") and ":" in text
 
 
 def named_revision(tx: Connection, unit: Unit, text: str) -> int:
@@ -29,10 +32,25 @@ def named_revision(tx: Connection, unit: Unit, text: str) -> int:
     """
     word, _, name = text.removeprefix("Before:").partition(":")
     is_before = text.startswith("Before:")
-    number = _tagged(tx, unit, name, is_before) if word == "Tag" else _in_change_set(tx, unit, name, is_before)
+    if word == "Time":
+        number = _live_at(tx, unit, name)
+    elif word == "Tag":
+        number = _tagged(tx, unit, name, is_before)
+    else:
+        number = _in_change_set(tx, unit, name, is_before)
     if number is None or not 1 <= number <= unit.head_revision_num:
         raise BadRequest(f"unit {unit.slug} has no such revision: {text}", hint=HINT)
     return number
+
+
+def _live_at(tx: Connection, unit: Unit, name: str) -> int | None:
+    try:
+        moment = datetime.fromisoformat(name)
+    except ValueError as error:
+        raise BadRequest(f"not a moment: {name}", hint="write it like 2026-10-03T10:15:00Z") from error
+    c = applications.c
+    query = select(c.revision_num).where(c.unit_id == unit.unit_id, c.live_at <= moment)
+    return tx.execute(query.order_by(c.live_at.desc(), c.cursor_id.desc()).limit(1)).scalar()
 
 
 def _tagged(tx: Connection, unit: Unit, name: str, is_before: bool) -> int | None:

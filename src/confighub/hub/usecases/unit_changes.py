@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
-from confighub.errors import BadRequest, Conflict, NotFound
+from confighub.errors import BadRequest, Conflict, Gated, NotFound
 from confighub.hub.caller import Caller
 from confighub.hub.domain import content
 from confighub.hub.domain.describing import changes as told_changes
@@ -23,6 +23,8 @@ from confighub.hub.domain.slugs import check_slug
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import UNIT
 from confighub.hub.store.history import mutation_sources, revisions
+from confighub.hub.store.quarantine import GATE as QUARANTINE
+from confighub.hub.store.quarantine import is_quarantined
 from confighub.hub.store.rows import own_id
 from confighub.hub.usecases import audit, entities, gates, heads, revision_names
 from confighub.hub.usecases.access import require_space
@@ -278,7 +280,7 @@ def _draft(
 
 
 def _restore(tx: Connection, before: Unit, change: Change, said: str) -> heads.Draft:
-    number = _restored_number(tx, before, change)
+    number = restored_number(tx, before, change)
     text = revision_text(tx, before.unit_id or "", number)
     old = before.data.decode()
     step = Step(Origin(restored_revision_num=number), compared(old, text, before.toolchain_type))
@@ -286,7 +288,11 @@ def _restore(tx: Connection, before: Unit, change: Change, said: str) -> heads.D
     return heads.Draft(text, (step,), "Restore", said or told)
 
 
-def _restored_number(tx: Connection, before: Unit, change: Change) -> int:
+def restored_number(tx: Connection, before: Unit, change: Change) -> int:
+    """Return the number of the revision that the change goes back to.
+
+    Raises: BadRequest, NotFound when there is none.
+    """
     c = revisions.c
     query = select(c.revision_num).where(c.unit_id == before.unit_id)
     if change.revision_id:
@@ -339,10 +345,25 @@ def _upgrade(tx: Connection, caller: Caller, before: Unit, said: str) -> tuple[h
             hint="change the unit so that the two fit, then upgrade again",
             details=[str(conflict) for conflict in result.conflicts],
         )
+    _refuse_quarantined(tx, before, upstream, result.text)
     origin = Origin(upgraded_from_upstream_revision_num=upstream.head_revision_num)
     step = Step(origin, result.mutations, is_upstream=True)
     told = _told(f"upgraded to {upstream.slug} revision {upstream.head_revision_num}", step, before.data.decode())
     return heads.Draft(result.text, (step,), "Upgrade", said or told), upstream.head_revision_num, result.held
+
+
+def _refuse_quarantined(tx: Connection, unit: Unit, upstream: Unit, text: str) -> None:
+    for one, its_text in (
+        (unit, text),
+        (upstream, revision_text(tx, upstream.unit_id or "", upstream.head_revision_num)),
+    ):
+        if is_quarantined(tx, one.unit_id, its_text):
+            raise Gated(
+                f"unit {unit.slug} is not upgraded to {upstream.slug} revision {upstream.head_revision_num}: "
+                f"{'it' if one is unit else 'the upstream unit'} was rolled back from what that would make of it",
+                gates=[QUARANTINE],
+                hint="promote a later revision, or lift the quarantine with a reason: traderx quarantine lift",
+            )
 
 
 def _told(what: str, step: Step, old: str) -> str:

@@ -17,6 +17,7 @@ from confighub.hub.domain import import_filter, lifecycle
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import SPACE, TARGET, UNIT
 from confighub.hub.store.entities import bridge_workers, spaces, targets, units
+from confighub.hub.store.quarantine import GATE as QUARANTINE
 from confighub.hub.store.rows import columns, own_id, record
 from confighub.hub.usecases import holds, queue, revision_names, trigger_calls
 from confighub.hub.usecases.access import require_space, visible
@@ -30,17 +31,38 @@ from confighub.records.units import Unit
 from confighub.records.work import ImportRequest, QueuedOperation, Target
 
 AUTO_APPLY = "applied by itself: a new head of a live unit"
+CORRECTION = "drift corrected"
 
 
-def apply_unit(hub: Hub, caller: Caller, *, space_id: str, unit_id: str, revision: str = "") -> QueuedOperation:
+def apply_unit(
+    hub: Hub, caller: Caller, *, space_id: str, unit_id: str, revision: str = "", despite_quarantine: str = ""
+) -> QueuedOperation:
     """Queue the head, or the revision named (see ``lifecycle.revision_number``), for the unit's target.
 
     An older revision holds the unit from applying by itself until its next head or a plain apply.
+    ``despite_quarantine`` is the reason to apply, this once, what was rolled back from.
     Raises: BadRequest without a target or for a revision that is not there; Gated; NotFound; Forbidden.
     """
     with hub.write() as tx:
         unit = _unit(tx, caller, space_id, unit_id, "apply")
-        return _apply(tx, hub, caller, unit, revision)
+        return _apply(tx, hub, caller, unit, revision, despite_quarantine)
+
+
+def correct_unit(hub: Hub, caller: Caller, *, space_id: str, unit_id: str, reason: str) -> QueuedOperation:
+    """Queue what is live once more, since the target differs from it; ``reason`` says how, for the history.
+
+    Nothing about the unit changes, so that nothing is held and nothing downstream follows.
+    Raises: BadRequest when the unit is not live or has no target; Gated when what is live is refused now.
+    """
+    with hub.write() as tx:
+        unit = _unit(tx, caller, space_id, unit_id, "apply")
+        number = unit.live_revision_num
+        if not number:
+            raise BadRequest(f"unit {unit.slug} is not live, so there is nothing to correct")
+        gates = closed_gates(tx, unit.unit_id or "", number)
+        if gates:
+            raise _gated(unit, number, gates, trigger_calls.reasons(tx, unit.unit_id or "", number))
+        return _queue(tx, hub, caller, unit, action="Apply", revision_num=number, reason=f"{CORRECTION}: {reason}")
 
 
 def destroy_unit(hub: Hub, caller: Caller, *, space_id: str, unit_id: str) -> QueuedOperation:
@@ -154,7 +176,9 @@ def reason_not_to_apply(tx: Connection, hub: Hub, unit_id: str) -> str:
     return lifecycle.reason_not_to_apply(candidate)
 
 
-def _apply(tx: Connection, hub: Hub, caller: Caller, unit: Unit, revision: str) -> QueuedOperation:
+def _apply(
+    tx: Connection, hub: Hub, caller: Caller, unit: Unit, revision: str, despite_quarantine: str = ""
+) -> QueuedOperation:
     head = unit.head_revision_num
     if revision_names.is_name(revision):
         number = revision_names.named_revision(tx, unit, revision)
@@ -162,14 +186,18 @@ def _apply(tx: Connection, hub: Hub, caller: Caller, unit: Unit, revision: str) 
         number = lifecycle.revision_number(revision, head=head, numbers=queue.numbers_of(unit))
     target = _target(tx, unit)
     gates = closed_gates(tx, unit.unit_id or "", number)
+    reason = ""
+    if despite_quarantine and QUARANTINE in gates:
+        gates.remove(QUARANTINE)
+        reason = f"applied despite quarantine: {despite_quarantine}"
     if gates:
         raise _gated(unit, number, gates, trigger_calls.reasons(tx, unit.unit_id or "", number))
     if number < head:
-        reason = f"revision {number} was applied by hand"
-        holds.hold(tx, hub, caller, unit.unit_id, kind=holds.OLDER_REVISION, reason=reason)
+        by_hand = f"revision {number} was applied by hand"
+        holds.hold(tx, hub, caller, unit.unit_id, kind=holds.OLDER_REVISION, reason=by_hand)
     else:
         holds.release(tx, unit.unit_id, kind=holds.OLDER_REVISION)
-    return _queue(tx, hub, caller, unit, action="Apply", revision_num=number, target=target)
+    return _queue(tx, hub, caller, unit, action="Apply", revision_num=number, target=target, reason=reason)
 
 
 def _queue(
@@ -243,6 +271,7 @@ _OPENERS = {
     "placeholders/no-placeholders": "set the values that still hold a placeholder",
     "latest-tag/vet-no-latest-tag": "use an image with a fixed tag",
     "schema/validate": "correct the configuration",
+    QUARANTINE: "it was rolled back from; lift it with a reason: traderx quarantine lift ENV {slug} --reason WHY",
 }
 
 
