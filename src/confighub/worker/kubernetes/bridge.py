@@ -20,7 +20,7 @@ from confighub.worker.apply_order import in_apply_order, in_destroy_order
 from confighub.worker.bridge import LiveChange, Operation, Outcome, Report, Tell
 from confighub.worker.documents import Manifest, describe
 from confighub.worker.durations import seconds
-from confighub.worker.kubernetes import access, applying, inventory, ownership
+from confighub.worker.kubernetes import access, applying, inventory, optional, ownership
 from confighub.worker.kubernetes.applying import Applied, Terms
 from confighub.worker.kubernetes.cluster import Cluster
 from confighub.worker.kubernetes.importer import importable
@@ -64,6 +64,7 @@ class KubernetesBridge:
         self._homes: dict[str, str] = {}
         self._last: dict[str, tuple[str, int]] = {}
         self._unreachable: dict[str, str] = {}
+        self._absent: dict[str, list[Manifest]] = {}
 
     def offers(self) -> ConfigType:
         """Return a target a context, named after it; inside a cluster one, named after the worker."""
@@ -85,8 +86,10 @@ class KubernetesBridge:
         """Apply the objects kind by kind, remove those that the unit no longer has, and wait until ready."""
         target, cluster = await self._place(operation)
         terms = self._terms(target)
-        wanted = in_apply_order(documents.read(operation.text))
-        _refuse_twins(cluster, wanted)
+        everything = in_apply_order(documents.read(operation.text))
+        _refuse_twins(cluster, everything)
+        wanted, absent = await optional.split(cluster, everything)
+        self._absent[operation.unit_id] = [optional.shown(cluster, one) for one in absent]
         self._homes[operation.unit_id] = cluster.name
         self._writing.add(operation.unit_id)
         try:
@@ -100,6 +103,7 @@ class KubernetesBridge:
             self._writing.discard(operation.unit_id)
             self._tell_again(cluster, operation.unit_id)
         notes = [*(note for one in applied for note in one.notes), *gone]
+        notes += [optional.remark(cluster, one) for one in absent]
         keys = [inventory.identity(one.item) for one in applied]
         return await self._wait_ready(cluster, operation, keys, target, terms, report, notes)
 
@@ -110,7 +114,9 @@ class KubernetesBridge:
         await report("Comparing resources...")
         lines: list[str] = []
         seen: list[Seen] = []
-        for document in in_apply_order(documents.read(operation.text)):
+        wanted, absent = await optional.split(cluster, in_apply_order(documents.read(operation.text)))
+        self._absent[operation.unit_id] = [optional.shown(cluster, one) for one in absent]
+        for document in wanted:
             found, differences = await self._compare(cluster, document, operation, terms)
             seen += [found] if found else []
             lines += differences
@@ -119,7 +125,7 @@ class KubernetesBridge:
             if key not in there:
                 seen.append(extra)
                 lines.append(f"{describe(extra.item)} is not in the unit")
-        state = blob(await self._view(cluster).objects(seen))
+        state = self._told(operation.unit_id, await self._view(cluster).objects(seen))
         if not lines:
             return Outcome("RefreshAndNoDrift", "no drift", live_state=state)
         return Outcome("RefreshAndDrifted", "; ".join(lines), live_state=state)
@@ -140,6 +146,7 @@ class KubernetesBridge:
             return Outcome("DestroyWaitFailed", "; ".join(_held(one) for one in left))
         self._last.pop(operation.unit_id, None)
         self._homes.pop(operation.unit_id, None)
+        self._absent.pop(operation.unit_id, None)
         return Outcome("DestroyCompleted", "all resources are gone")
 
     async def import_objects(self, operation: Operation, report: Report) -> Outcome:
@@ -246,14 +253,16 @@ class KubernetesBridge:
             if state.is_ready and not missing:
                 left_s = since + stable_s - time.monotonic()
                 if left_s <= 0:
-                    return Outcome("ApplyCompleted", _sentence(notes), live_state=blob(objects))
+                    return Outcome("ApplyCompleted", _sentence(notes), live_state=self._told(unit_id, objects))
             else:
                 stable_s, since, left_s = seconds(target.stable_time), float("inf"), _LOOK_AGAIN_S
                 if state.is_hopeless:
-                    return Outcome("ApplyFailed", "; ".join([state.message, *notes]), live_state=blob(objects))
+                    return Outcome(
+                        "ApplyFailed", "; ".join([state.message, *notes]), live_state=self._told(unit_id, objects)
+                    )
                 if not terms.left_s():
                     message = f"not ready within {target.wait_timeout}: {said}"
-                    return Outcome("ApplyWaitFailed", message, live_state=blob(objects))
+                    return Outcome("ApplyWaitFailed", message, live_state=self._told(unit_id, objects))
                 if said != reported:
                     reported = said
                     await _report(report, said)
@@ -318,15 +327,19 @@ class KubernetesBridge:
         if unit_id not in self._last:
             return None
         space_id, revision = self._last[unit_id]
-        return LiveChange(unit_id, space_id, revision, blob(await self._view(cluster).objects(seen)))
+        return LiveChange(unit_id, space_id, revision, self._told(unit_id, await self._view(cluster).objects(seen)))
 
     def _tell_again(self, cluster: Cluster, unit_id: str) -> None:
         cluster.dirty.add(unit_id)
         cluster.has_dirty.set()
 
+    def _told(self, unit_id: str, objects: list[Manifest]) -> bytes:
+        """Return live state, with what the cluster has no kind for."""
+        return blob([*objects, *self._absent.get(unit_id, [])])
+
     async def _blob(self, cluster: Cluster, unit_id: str) -> bytes | None:
         try:
-            return blob(await self._view(cluster).objects(cluster.of_unit(unit_id).values()))
+            return self._told(unit_id, await self._view(cluster).objects(cluster.of_unit(unit_id).values()))
         except ConfigHubError:
             return None
 
