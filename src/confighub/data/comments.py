@@ -42,10 +42,13 @@ def comment_span(document: Document, node: int) -> tuple[int, int]:
 
 
 def span_behind(source: bytes, at: int) -> tuple[int, int]:
-    """Return where the comment behind ``at`` stands on its line; empty at the line end when none."""
+    """Return where the comment behind ``at`` stands on its line; empty at the line end when none.
+
+    Behind a closing bracket it belongs to what the brackets enclose.
+    """
     end = spans.line_end(source, at)
     found = source.find(b" #", at, end)
-    return (found + 1, end) if found >= 0 else (end, end)
+    return (found + 1, end) if found >= 0 and not source[at:found].strip(b" \t,") else (end, end)
 
 
 # The code before a comment on its line; a false alarm, such as in a script, only costs time.
@@ -75,7 +78,9 @@ def comment_behind(source: bytes, end: int) -> str:
     """Return the comment behind a value that ends there, on the same line, or an empty text."""
     line_end = source.find(b"\n", end)
     found = source.find(b" #", end, line_end if line_end >= 0 else len(source))
-    return "" if found < 0 else source[found + 1 : line_end if line_end >= 0 else len(source)].decode().rstrip()
+    if found < 0 or source[end:found].strip(b" \t,"):
+        return ""
+    return source[found + 1 : line_end if line_end >= 0 else len(source)].decode().rstrip()
 
 
 def comment_beside(document: Document, node: int) -> str:
@@ -87,11 +92,14 @@ def comment_beside(document: Document, node: int) -> str:
 def set_comment(document: Document, node: int, text: str) -> list[Splice]:
     """Return the splices that put a comment beside a value; an empty text takes it away.
 
-    Inside brackets, in JSON and beside a list in block form there is no room for one: nothing changes.
+    Inside brackets, in JSON, and beside a list in block form or a map in one there is no room: nothing changes.
     """
-    source = document.source
-    is_block_list = node_type(document.tree, node) & SEQ and not node_type(document.tree, node) & FLOW
-    if in_flow(document, node) or is_block_list or render.layout(document).is_json:
+    source, kind = document.source, node_type(document.tree, node)
+    is_block = kind & (MAP | SEQ) and not kind & (FLOW | ALIAS)
+    has_no_line = is_block and (
+        kind & SEQ or (node != document.root and node_type(document.tree, parent(document.tree, node)) & SEQ)
+    )
+    if in_flow(document, node) or has_no_line or node == document.root or render.layout(document).is_json:
         return []
     start, end = comment_span(document, node)
     if not text:

@@ -97,7 +97,7 @@ def pairs(old: Stream, new: Stream, naming: Naming = resource) -> list[Pair]:
     for placed in new.documents:
         document = placed.document
         info = naming.identity(document)
-        match, changes = _best(before, free, document, info, naming)
+        match, changes = _best(before, free, new, document, info, naming)
         if match < 0:
             found.append(Pair(None, document, info))
             continue
@@ -108,7 +108,7 @@ def pairs(old: Stream, new: Stream, naming: Naming = resource) -> list[Pair]:
 
 
 def _best(
-    before: list[Document], free: list[int], document: Document, info: ResourceInfo, naming: Naming
+    before: list[Document], free: list[int], stream: Stream, document: Document, info: ResourceInfo, naming: Naming
 ) -> tuple[int, Changes]:
     names = {at: naming.identity(before[at]) for at in free}
     similar = [at for at in free if naming.are_similar(names[at].resource_type, info.resource_type)]
@@ -120,7 +120,13 @@ def _best(
         found = changes(before[at], document)
         if best < 0 or len(found) < len(fewest):
             best, fewest = at, found
-    # more differences than the text has lines: another resource altogether
-    if best >= 0 and len(fewest) > document.source.count(b"\n") + 1:
+    # more differences than the whole text has lines: another resource altogether
+    if best >= 0 and len(fewest) > _lines(stream):
         return -1, {}
     return best, fewest
+
+
+def _lines(stream: Stream) -> int:
+    """Count the lines of a text in wire form, the separators included."""
+    texts = [normal.document_text(placed.document) for placed in stream.documents]
+    return sum(text.count("\n") for text in texts) + len(texts) - 1

@@ -69,6 +69,7 @@ class _Comparison:
         self.found: Changes = {}
         # what an alias means, and which of equal keys counts, does not show in an entry's own bytes
         self._can_skip = not any(one.has_aliases or one.has_equal_keys for one in (old, new))
+        self._has_comments = b"#" in old.source or b"#" in new.source
         # the content of a block scalar may depend on the column
         self._has_blocks = any(b"|" in one.source or b">" in one.source for one in (old, new))
 
@@ -80,13 +81,13 @@ class _Comparison:
         elif new_kind & SEQ and not new_kind & ALIAS:
             if old_kind & SEQ and not old_kind & ALIAS:
                 self._lists(was, now, path)
-            elif not self._is_empty(self.new, now) or not old_kind & MAP or not self._is_empty(self.old, was):
+            else:
                 self._update(now, path)
         elif not self._are_equal_scalars(was.node, old_kind, now.node, new_kind):
             self._update(now, path)
 
     def _update(self, now: _Part, path: str) -> None:
-        self.found[path] = ("Update", normal.value_text(self.new, now.node))
+        self.found[path] = ("Update", normal.entry_text(self.new, now.node))
 
     @staticmethod
     def _is_empty(holder: Document, part: _Part) -> bool:
@@ -107,7 +108,7 @@ class _Comparison:
         if self._is_empty(self.new, now):
             if is_map:
                 self._gone(_entries(self.old, was), path)
-            elif not (old_kind & SEQ and self._is_empty(self.old, was)):
+            else:
                 self._update(now, path)
             return
         if not is_map or self._is_empty(self.old, was):
@@ -117,25 +118,33 @@ class _Comparison:
         for key, part in _entries(self.new, now).items():
             old = before.pop(key, None)
             if old is None:
-                self.found[_below(path, key)] = ("Add", normal.value_text(self.new, part.node))
+                self.found[_below(path, key)] = ("Add", normal.entry_text(self.new, part.node))
             elif not self._are_same_bytes(old, part):
                 self.parts(old, part, _below(path, key))
         self._gone(before, path)
 
     def _gone(self, entries: dict[str, _Part], path: str) -> None:
         for key, part in entries.items():
-            self.found[_below(path, key)] = ("Delete", normal.value_text(self.old, part.node))
+            self.found[_below(path, key)] = ("Delete", normal.entry_text(self.old, part.node))
 
     def _lists(self, was: _Part, now: _Part, path: str) -> None:
         before, after = _items(self.old, was), _items(self.new, now)
         for at in range(max(len(before), len(after))):
             here = f"{path}.{at}" if path else str(at)
             if at >= len(before):
-                self.found[here] = ("Add", normal.value_text(self.new, after[at].node))
+                self.found[here] = ("Add", normal.entry_text(self.new, after[at].node))
             elif at >= len(after):
-                self.found[here] = ("Delete", normal.value_text(self.old, before[at].node))
+                self.found[here] = ("Delete", normal.entry_text(self.old, before[at].node))
+            elif self._has_comments and self._differ_above(before[at], after[at]):
+                self._update(after[at], here)
             elif not self._are_same_bytes(before[at], after[at]):
                 self.parts(before[at], after[at], here)
+
+    def _differ_above(self, was: _Part, now: _Part) -> bool:
+        """Say whether other comments stand above a scalar of a list: they are recorded with it."""
+        if (node_type(self.old.tree, was.node) | node_type(self.new.tree, now.node)) & (MAP | SEQ):
+            return False
+        return normal.head_comment(self.old, was.node) != normal.head_comment(self.new, now.node)
 
     def _are_equal_scalars(self, old_node: int, old_kind: int, new_node: int, new_kind: int) -> bool:
         old, new = self.old, self.new

@@ -100,6 +100,8 @@ def leaf_splice(document: Document, node: int, value: Any) -> Splice | None:
         return None
     if not isinstance(value, Raw):
         return _set_scalar(document, node, kind, value)
+    if node != document.root and node_type(document.tree, parent(document.tree, node)) & SEQ:
+        value = value.parted()[1]
     if kind & (PROPERTIES | BLOCK_SCALAR) or "\n" in value.text.rstrip("\n"):
         return None
     if node == document.root or in_flow(document, node) or isinstance(render.plain(value), (dict, list)):
@@ -109,7 +111,7 @@ def leaf_splice(document: Document, node: int, value: Any) -> Splice | None:
         return None
     # the text brings its own comment, or none
     end = comments.span_behind(document.source, end)[1]
-    return Splice(start, end, value.text.rstrip("\n").encode())
+    return Splice(start, end, (value.text.rstrip("\n") or "null").encode())
 
 
 def _set_scalar(document: Document, node: int, kind: int, value: scalars.Scalar) -> Splice:
@@ -174,6 +176,9 @@ def _replace_whole(document: Document, node: int, kind: int, value: Any) -> list
         return [Splice(start, end, render.flow(render.plain(value), form).encode())]
     up = parent(document.tree, node)
     in_list = bool(node_type(document.tree, up) & SEQ)
+    if in_list and isinstance(value, Raw):
+        # the comments above an item stay as they are
+        value = value.parted()[1]
     behind = (spans.dash(document, node) + 1) if in_list else spans.after_key(document, node)
     start, end = spans.value_span(document, node)
     entry_column = spans.column(source, spans.entry_start(document, node))

@@ -73,9 +73,16 @@ class Editor:
             kind = node_type(self._now.tree, node)
             self._splices.append(leaf)
             self._pending.add(steps)
-            simple = not kind & (PROPERTIES | BLOCK_SCALAR) and b"\n" not in leaf.new
+            has_head = bool(steps) and isinstance(steps[-1], int) and b"#" in self._now.source
+            simple = not has_head and not kind & (PROPERTIES | BLOCK_SCALAR) and b"\n" not in leaf.new
             self._texts[steps] = self._leaf_text(leaf) if simple else ""
             self._note(steps, "Update")
+        elif isinstance(current, (dict, list)) and depth == len(steps) and _is_container(value):
+            if self._is_busy(steps) or self._has_pending_below(steps):
+                self._settle()
+            self._change(steps, lambda: edit.set_at(self._now, *edit.locate(self._now, steps), steps, value))
+            # the wire records what differs inside
+            self._moved.add(steps)
         else:
             place = steps[:depth]
             if self._is_busy(place) or (depth == len(steps) and self._has_pending_below(steps)):
@@ -95,13 +102,18 @@ class Editor:
     def _note_structure(self, steps: Steps, depth: int, value: Any) -> None:
         added = steps[: depth + 1]
         self._texts.pop(added, None)
-        if depth < len(steps) and get(self._expected, steps[:depth]) == {}:
+        if depth < len(steps) and get(self._expected, steps[:depth]) == {} and not self._was_filled(steps[:depth]):
             # a map that was empty is recorded as a whole
             self._note(steps[:depth], "Update")
             return
         if depth < len(steps) and not isinstance(value, Raw):
             self._texts[added] = _record_text(steps[depth + 1 :], value)
         self._note(added, "Update" if depth == len(steps) else "Add")
+
+    def _was_filled(self, steps: Steps) -> bool:
+        """Say whether a map that is empty now had entries before all changes."""
+        was = get(self.origin.data, steps)
+        return isinstance(was, dict) and bool(was)
 
     def _leaf_text(self, splice: Splice) -> str:
         text = splice.new.decode().strip()
@@ -297,7 +309,7 @@ class Editor:
 
     def _text(self, steps: Steps, what: MutationType) -> str:
         holder = self.origin if what == "Delete" else self._now
-        return normal.value_text(holder, holder.find(steps))
+        return normal.entry_text(holder, holder.find(steps))
 
     def _compared(self) -> Changes:
         old, new = self.origin, self._now
@@ -319,9 +331,13 @@ class Editor:
 
     def _record_one_sided(self, steps: Steps, was: int, now: int, found: Changes) -> None:
         if now != NONE:
-            found[join(steps)] = ("Add", normal.value_text(self._now, now))
+            found[join(steps)] = ("Add", normal.entry_text(self._now, now))
         elif was != NONE:
-            found[join(steps)] = ("Delete", normal.value_text(self.origin, was))
+            found[join(steps)] = ("Delete", normal.entry_text(self.origin, was))
+
+
+def _is_container(value: Any) -> bool:
+    return isinstance(render.plain(value), (dict, list))
 
 
 def _record_text(below: Steps, value: Any) -> str:

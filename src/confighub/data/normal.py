@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from confighub.data import comments, scalars, spans
 from confighub.data.document import Document
-from confighub.data.tree import ALIAS, BLOCK_SCALAR, FLOW, MAP, SEQ, node_type, parent
+from confighub.data.tree import ALIAS, BLOCK_SCALAR, FLOW, MAP, PROPERTIES, SEQ, node_type, parent
 
 _KEY = re.compile(
     r"""((?:[&!]\S*\s+)*(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"'\[\]{}|>%@`#,&*!?-][^#]*?|[-?]\S[^#]*?|\*\S+?))"""
@@ -68,6 +68,34 @@ def value_text(document: Document, node: int, *, dash: int = 0) -> str:
     return f"{text} {comment}\n" if comment else f"{text}\n"
 
 
+def entry_text(document: Document, node: int) -> str:
+    """Return a value as mutation records hold it: like value_text, with the comments above a list item.
+
+    A value that is left out is empty here.
+    """
+    if node == document.root:
+        return document_text(document)
+    if not node_type(document.tree, parent(document.tree, node)) & SEQ:
+        if node_type(document.tree, node) & (MAP | SEQ | ALIAS | BLOCK_SCALAR | PROPERTIES):
+            return value_text(document, node)
+        start, end = spans.value_span(document, node)
+        return value_text(document, node) if start < end else "\n"
+    return head_comment(document, node) + value_text(document, node)
+
+
+def head_comment(document: Document, item: int) -> str:
+    """Return the comment lines directly above a list item, each with its line end; empty when there are none."""
+    source = document.source
+    if b"#" not in source or node_type(document.tree, parent(document.tree, item)) & FLOW:
+        return ""
+    dash = spans.dash(document, item)
+    line = spans.line_start(source, dash)
+    if source[line:dash].strip(b" "):
+        return ""
+    lines = source[comments.first_comment_above(source, line, dash - line) : line].decode().splitlines()
+    return "".join(f"{one.strip()}\n" for one in lines)
+
+
 def _style(text: str) -> str:
     return "double" if text[0] == '"' else "single" if text[0] == "'" else "plain"
 
@@ -78,6 +106,8 @@ def _block_lines(document: Document, node: int) -> str:
     start = spans.value_start(document, node)
     end = spans.line_end(source, spans.value_end(document, node))
     line = spans.line_start(source, start)
+    if node_type(document.tree, node) & MAP:
+        end = _behind_foot(source, end, start - line)
     if source[line:start].strip():
         return " " * (start - line) + source[start:end].decode()
     # comment lines directly above the first entry belong to it
@@ -86,6 +116,20 @@ def _block_lines(document: Document, node: int) -> str:
         floor = spans.line_end(source, spans.after_key(document, node)) + 1
         line = min(max(comments.first_comment_above(source, line, start - line), floor), line)
     return source[line:end].decode()
+
+
+def _behind_foot(source: bytes, end: int, column: int) -> int:
+    """Return where the comments end that stand below a map's last entry, no further left than its keys."""
+    line = source.find(b"\n", end) + 1
+    while 0 < line < len(source):
+        stop = spans.line_end(source, line)
+        code = source[line:stop].lstrip(b" ")
+        if code.startswith(b"#") and stop - line - len(code) >= column:
+            end = stop
+        elif code.strip():
+            break
+        line = source.find(b"\n", stop) + 1
+    return end
 
 
 def lines_text(text: str, *, is_document: bool = False, dash: int = 0) -> str:

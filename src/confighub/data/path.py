@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -62,6 +62,18 @@ class Pattern:
     """The keys, when the pattern is resolved."""
     bindings: tuple[tuple[str, Any], ...] = ()
     """What a resolved pattern records wherever it leads."""
+
+    def translated(self, characters: dict[int, str]) -> Pattern:
+        """Return the pattern with single characters exchanged for texts, in keys and values alike."""
+        return replace(
+            self,
+            segments=tuple(
+                replace(one, key=one.key.translate(characters), value=one.value.translate(characters))
+                for one in self.segments
+            ),
+            keys=tuple(key.translate(characters) if isinstance(key, str) else key for key in self.keys),
+            bindings=tuple((name, str(value).translate(characters)) for name, value in self.bindings),
+        )
 
 
 class Place(NamedTuple):

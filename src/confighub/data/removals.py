@@ -40,12 +40,19 @@ def remove(document: Document, node: int) -> list[Splice]:
 
 def _empty(document: Document, container: int, text: bytes) -> list[Splice]:
     start, end = spans.value_span(document, container)
-    if container != document.root and not node_type(document.tree, container) & FLOW:
-        up = parent(document.tree, container)
-        in_list = node_type(document.tree, up) & SEQ
-        behind = (spans.dash(document, container) + 1) if in_list else spans.after_key(document, container)
-        return [Splice(behind, end, b" " + text)]
-    return [Splice(start, end, text)]
+    if node_type(document.tree, container) & FLOW:
+        return [Splice(start, end, text)]
+    # what stands behind the last entry is its comment
+    end = spans.line_end(document.source, end)
+    if container == document.root:
+        return [Splice(start, end, text)]
+    up = parent(document.tree, container)
+    in_list = node_type(document.tree, up) & SEQ
+    behind = (spans.dash(document, container) + 1) if in_list else spans.after_key(document, container)
+    beside = spans.line_end(document.source, behind)
+    # a comment beside the key stays there
+    kept = document.source[behind:beside].rstrip() if beside < start else b""
+    return [Splice(behind, end, b" " + text + kept)]
 
 
 def _remove_from_flow(document: Document, node: int) -> Splice:

@@ -35,6 +35,12 @@ class Raw:
     text: str
     is_wire: bool = False
 
+    def parted(self) -> tuple[list[str], Raw]:
+        """Return the comment lines at the head, and the text below them."""
+        lines = self.text.split("\n")
+        head = next((at for at, line in enumerate(lines) if not line.startswith("#")), 0)
+        return (lines[:head], Raw("\n".join(lines[head:]), self.is_wire)) if head else ([], self)
+
 
 def plain(value: Any) -> Any:
     """Return a value as plain data, Raw text read."""
@@ -121,7 +127,7 @@ def flow_entry(key: str, value: Any, form: Layout) -> str:
 def block(value: Any, form: Layout) -> list[str]:
     """Return a value as lines without indentation; a scalar is one line, or a block scalar's header and lines."""
     if isinstance(value, Raw):
-        return value.text.rstrip("\n").split("\n")
+        return (value.text.rstrip("\n") or "null").split("\n")
     if isinstance(value, dict) and value:
         lines: list[str] = []
         for key, item in value.items():
@@ -155,8 +161,11 @@ def _written_key(key: str) -> str:
 
 def list_item(value: Any, form: Layout) -> list[str]:
     """Return ``- value`` as lines without indentation."""
+    above: list[str] = []
+    if isinstance(value, Raw):
+        above, value = value.parted()
     lines = block(value, form)
-    return [f"- {lines[0]}", *("  " + line if line else line for line in lines[1:])]
+    return [*above, f"- {lines[0]}", *("  " + line if line else line for line in lines[1:])]
 
 
 def goes_below(value: Any, lines: list[str]) -> bool:

@@ -158,7 +158,7 @@ class _Comparison:
         for at, node in enumerate(after):
             if at not in came_from:
                 previous = new_items[at - 1] if at else None
-                text = normal.value_text(self.theirs, node)
+                text = normal.entry_text(self.theirs, node)
                 self.found.append(Upstream("insert", steps, text, after=previous, position=at, value=new_items[at]))
 
 

@@ -144,7 +144,10 @@ class _Run:
         info = one.signature.output_info
         kind = info.output_type if info is not None else ""
         if kind == "ValidationResult":
-            self._note_verdict(one, output, index)
+            passed = bool(output["Passed"])
+            self.passed = passed if self.passed is None else self.passed and passed
+            if not passed and self.output_type in ("", kind):
+                self.errors.append(f"function failed: {one.name} at {index} on {self._instance}")
         if self.output is None:
             self.output_type = kind
             self.output = self._first(kind, output, index)
@@ -160,12 +163,6 @@ class _Run:
             self.output = [*self.output, {**output, "Index": index}]
         else:
             self.errors.append(f"functions with outputs that cannot be joined; output of {self._instance} discarded")
-
-    def _note_verdict(self, one: Function, output: Any, index: int) -> None:
-        passed = bool(output["Passed"])
-        self.passed = passed if self.passed is None else self.passed and passed
-        if not passed:
-            self.errors.append(f"function failed: {one.name} at {index} on {self._instance}")
 
     def _first(self, kind: str, output: Any, index: int) -> Any:
         if kind == "ValidationResult" and not self.combine_results:

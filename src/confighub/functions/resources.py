@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from confighub.data import normal
-from confighub.data.document import document
+from confighub.data.document import parse
 from confighub.data.path import MISSING, get
 from confighub.errors import NotYaml
 from confighub.functions import visit
@@ -106,9 +106,12 @@ def _upsert_resource(work: Work, arguments: list[Any]) -> None:
     if body is None:
         raise Failed(f"resource of type {kind} not found in resource-list: {name}")
     try:
-        source = document(body.encode()).source
+        documents = parse(body).documents
     except NotYaml as error:
         raise Failed(f"the resource's body cannot be read: {error.message}") from None
+    if len(documents) != 1:
+        raise Failed(f"the resource's body holds {len(documents)} documents, one is needed")
+    source = documents[0].document.source
     position = _position(work, kind, name)
     sources = _kept(work)
     if position is None:

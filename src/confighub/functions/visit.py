@@ -169,9 +169,20 @@ def _known_for(table: Table, kind: str) -> list[tuple[str, Known]]:
 
 @lru_cache(maxsize=4096)
 def _pattern(visit_path: str, keys: tuple[str, ...]) -> Pattern:
-    for key in keys:
-        visit_path = visit_path.replace("%s", paths.escape(key), 1)
-    return paths.pattern(visit_path)
+    if all(_PLAIN_KEY.match(key) for key in keys):
+        for key in keys:
+            visit_path = visit_path.replace("%s", paths.escape(key), 1)
+        return paths.pattern(visit_path)
+    # a key with signs of the path language is put in where the path has been read
+    for number in range(len(keys)):
+        visit_path = visit_path.replace("%s", chr(_FIRST_STAND_IN + number), 1)
+    stand_ins = {_FIRST_STAND_IN + number: key for number, key in enumerate(keys)}
+    return paths.pattern(visit_path).translated(stand_ins)
+
+
+_PLAIN_KEY = re.compile(r"[\w/.-]+\Z|\*\Z", re.ASCII)
+_FIRST_STAND_IN = 0xF0000
+"""Characters that nobody uses: they stand for keys while a path is read."""
 
 
 @lru_cache(maxsize=2048)
@@ -357,8 +368,8 @@ def update(
         else:
             new = change(old)
         steps = place.steps
-        if not place.exists and work.provider.toolchain != KUBERNETES:
-            # there are no lists in properties: a number is a key like others
+        if not place.exists and (keys or work.provider.toolchain != KUBERNETES):
+            # a label's key, and all in properties, is a key even where it is a number
             steps, new = _nested(work.data(spot.position), steps, new)
         work.editor(spot.position).set(steps, new)
 

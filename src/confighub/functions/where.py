@@ -31,7 +31,7 @@ _PLAIN = rf"(?:@{_KEY}:{_PARAM}|{_KEY}|[0-9]{{1,10}})"
 _PATH = re.compile(rf"{_SEGMENT}(?:\.{_SEGMENT})*(?:\.\|{_PLAIN}(?:\.{_PLAIN})*)?(?:#{_KEY})?")
 _OPERATOR = re.compile(r"<=|>=|<|>|=|!=|LIKE|ILIKE|~~|!~~|~\*|!~\*|~|!~|IN(?![A-Za-z])|NOT[ \t]+IN(?![A-Za-z])")
 _LITERAL = re.compile(r"[0-9]{1,10}(?![0-9A-Za-z.])|true(?![0-9A-Za-z])|false(?![0-9A-Za-z])|'[^\"'\\]{0,255}'")
-_LIST = re.compile(r"\(([^)]*)\)")
+_LIST = re.compile(r"\(([^)]+)\)")
 _SPACE = re.compile(r"[ \t]*")
 _AND = re.compile(r"AND(?=[ \t]|\Z)")
 MAX_LENGTH = 4096
@@ -139,10 +139,13 @@ def _test(text: str, at: int, sign: str, wanted: Any) -> Callable[[Any], bool]:
 def _matcher(text: str, at: int, sign: str, wanted: str) -> Callable[[str], bool]:
     source = like(wanted) if sign in ("LIKE", "ILIKE", "~~") else wanted
     flags = "(?i)" if sign in ("ILIKE", "~*") else ""
+    options = re2.Options()
+    options.log_errors = False
     try:
-        compiled = re2.compile(flags + source)
+        compiled = re2.compile(flags + source, options)
     except re2.error as error:
-        raise BadQuery(f"invalid regular expression, {error}", text=text, position=at) from None
+        reason = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
+        raise BadQuery(f"invalid regular expression, {reason}", text=text, position=at) from None
     return lambda value: compiled.search(value) is not None
 
 

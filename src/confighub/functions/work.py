@@ -55,6 +55,7 @@ class Work:
         self.documents: list[Document] = [placed.document for placed in stream.documents]
         self._editors: dict[int, Editor] = {}
         self._sources: list[tuple[int | None, bytes]] | None = None
+        self._retyped: set[tuple[str, str]] = set()
 
     def identity(self, position: int) -> ResourceInfo:
         """Return the identity of a document before any change of this call."""
@@ -108,13 +109,21 @@ class Work:
                 records.append(self._record(holder, source, changes, index))
             except NotAResource:
                 continue
-        return (self.stream.replaced(changed) if changed else self.stream.text), records
+        if not changed:
+            return self.stream.text, records
+        text = self.stream.replaced(changed)
+        if any(not self.provider.are_similar(*types) for types in self._retyped):
+            # what became another kind altogether is one resource less and one more
+            found = compare.pairs(self.stream, parse(text), self.provider)
+            records = [compare.record(pair, index=index, naming=self.provider) for pair in found]
+        return text, records
 
     def _record(self, holder: Document, source: bytes, changes: Changes, index: int) -> ResourceMutation:
         former = self.provider.identity(holder)
         info = former
         if self.provider.names_changed(changes):
             info = self.provider.identity(document(source))
+            self._retyped.add((former.resource_type, info.resource_type))
         return compare.resource_mutation(
             info, "Update" if changes else "None", index=index, changes=changes, former=former
         )
