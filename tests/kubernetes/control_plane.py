@@ -32,6 +32,8 @@ Object = dict[str, Any]
 _START_S = 60.0
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 NODES = 2
+IDLE_NODE = "idle"
+"""A node on which nobody runs what is put there by name; the scheduler puts nothing there."""
 
 
 class Kube:
@@ -213,6 +215,8 @@ class ControlPlane:
         )
         for number in range(NODES):
             self.kube.create("/api/v1/nodes", _node(f"node-{number}"))
+        idle = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": IDLE_NODE}, "spec": {"unschedulable": True}}
+        self.kube.create("/api/v1/nodes", idle)
         account = "/api/v1/namespaces/default/serviceaccounts/default"
         self._wait("kube-controller-manager", lambda: bool(self.kube.get(account)))
 

@@ -8,7 +8,7 @@ import json
 import threading
 import uuid
 from collections.abc import Coroutine
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -107,6 +107,15 @@ class Stage:
     def apply(self, *documents: Object, unit: str, revision: int = 1, **parameters: object) -> Outcome:
         """Apply the documents as one unit."""
         operation = self.operation(*documents, unit=unit, revision=revision, **parameters)
+        return self.wait(self.bridge.apply(operation, _silently))
+
+    def begin(self, operation: Operation) -> Future[Outcome]:
+        """Begin to apply, and return at once."""
+        return asyncio.run_coroutine_threadsafe(self.bridge.apply(operation, _silently), self.loop)
+
+    def apply_text(self, text: str, *, unit: str) -> Outcome:
+        """Apply text as it stands."""
+        operation = dataclasses.replace(self.operation(unit=unit), text=text)
         return self.wait(self.bridge.apply(operation, _silently))
 
     def refresh(self, *documents: Object, unit: str, revision: int = 1, **parameters: object) -> Outcome:

@@ -141,14 +141,24 @@ class Cluster:
 
     def _note(self, before: Seen | None, after: Seen | None) -> None:
         for seen, is_there in ((before, False), (after, True)):
-            if seen is None or seen.owner is None or seen.item.get("kind") in _DERIVED:
+            if seen is None:
                 continue
-            unit, key = seen.owner.unit_id, inventory.identity(seen.item)
-            if is_there:
-                self._by_unit[unit][key] = seen
-            else:
-                self._by_unit[unit].pop(key, None)
+            unit = str((seen.item["metadata"].get("labels") or {}).get(inventory.UNIT, ""))
+            is_derived = seen.item.get("kind") in _DERIVED
+            if not unit or (seen.owner is None and not is_derived):
+                continue
+            if not is_derived:
+                self._keep(unit, seen, is_there=is_there)
             self.dirty.add(unit)
             if event := self._changes.get(unit):
                 event.set()
         self.has_dirty.set()
+
+    def _keep(self, unit: str, seen: Seen, *, is_there: bool) -> None:
+        key = inventory.identity(seen.item)
+        if is_there:
+            self._by_unit[unit][key] = seen
+        else:
+            self._by_unit[unit].pop(key, None)
+            if not self._by_unit[unit]:
+                del self._by_unit[unit]

@@ -43,7 +43,7 @@ class Seen:
     def of(cls, item: Manifest) -> Seen:
         """Read what counts from the managedFields and let go of them."""
         owner = inventory.owner(item)
-        foreign = tuple(str(one) for one in ownership.additions(item)) if owner else ()
+        foreign = tuple(str(one) for one in ownership.additions(item, to_leaves=True)) if owner else ()
         metadata = {key: value for key, value in item["metadata"].items() if key != "managedFields"}
         return cls({**item, "metadata": metadata}, owner, foreign)
 

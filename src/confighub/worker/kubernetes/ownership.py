@@ -60,10 +60,11 @@ def is_controller(manager: str) -> bool:
     return manager.startswith(_CONTROLLERS) or manager.endswith(_CONTROLLER_ENDINGS)
 
 
-def additions(item: Manifest) -> list[Addition]:
+def additions(item: Manifest, *, to_leaves: bool = False) -> list[Addition]:
     """Return the outermost fields of the content that people or other deployers own and we do not.
 
-    In the order of managedFields; empty for an object that we have not applied.
+    In the order of managedFields; empty for an object that we have not applied. ``to_leaves`` gives the innermost
+    fields instead: an outermost one may hold what was ours until another took it over.
     """
     entries = (item.get("metadata") or {}).get("managedFields") or []
     ours: Fields = {}
@@ -79,7 +80,7 @@ def additions(item: Manifest) -> list[Addition]:
         if manager == MANAGER or entry.get("subresource") or is_controller(manager):
             continue
         theirs = {key: value for key, value in _fields(entry).items() if key in _CONTENT}
-        for steps in _beyond(theirs, ours, ()):
+        for steps in _beyond(theirs, ours, (), to_leaves=to_leaves):
             if not any(_has(fields, steps) for fields in kept) and steps not in [one.steps for one in found]:
                 found.append(Addition(manager, steps))
     return found
@@ -145,16 +146,17 @@ def _has(fields: Fields, steps: Sequence[str]) -> bool:
     return True
 
 
-def _beyond(theirs: Fields, ours: Fields, before: tuple[str, ...]) -> list[tuple[str, ...]]:
+def _beyond(theirs: Fields, ours: Fields, before: tuple[str, ...], *, to_leaves: bool) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     for step, inner in theirs.items():
         steps = (*before, step)
         if step == "." or steps in _LEFT_ALONE:
             continue
-        if step not in ours:
+        is_map = any(key.startswith("f:") for key in inner) and step.startswith("f:")
+        if step not in ours and not (to_leaves and is_map):
             found.append(steps)
-        elif inner and ours[step]:
-            found += _beyond(inner, ours[step], steps)
+        elif inner:
+            found += _beyond(inner, ours.get(step, {}), steps, to_leaves=to_leaves)
     return found
 
 
