@@ -19,6 +19,9 @@ COMMANDS = [
     "ordered-apply",
     "proj",
     "promote",
+    "quarantine",
+    "rewind",
+    "rollback",
     "secrets",
     "service",
     "setup-worker",
@@ -29,7 +32,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    words = [command, "create"] if command == "secrets" else [command]
+    words = [command, *{"secrets": ["create"], "quarantine": ["lift"]}.get(command, [])]
 
     assert main([*words, "--help"]) == 0
     assert "Example:" in capsys.readouterr().out
@@ -66,7 +69,18 @@ def test_install_base_explains_what_it_makes_without_a_hub(tmp_path: Path, capsy
 @pytest.mark.requirement("R-100", "R-133", "R-136", "R-219", "R-223")
 @pytest.mark.parametrize(
     "door",
-    ["install-base", "install-envs", "setup-worker", "ordered-apply", "apply-all", "promote", "proj", "up", "down"],
+    [
+        "install-base",
+        "install-envs",
+        "setup-worker",
+        "ordered-apply",
+        "apply-all",
+        "promote",
+        "proj",
+        "up",
+        "down",
+        "rollback",
+    ],
 )
 def test_each_door_is_a_program_that_passes_its_arguments_on(project: Path, door: str) -> None:
     path = project / "bin" / door

@@ -9,8 +9,9 @@ from __future__ import annotations
 import difflib
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import msgspec
 
@@ -19,7 +20,7 @@ from confighub.client.functions import call
 from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
 from confighub.data.merge import Held, upgrade
-from confighub.errors import BadRequest, ConfigHubError, Conflict
+from confighub.errors import BadRequest, ConfigHubError, Conflict, Gated
 from confighub.operations.guard import Say
 from confighub.operations.plan import ADDON
 from confighub.records.base import NIL_ID
@@ -28,11 +29,12 @@ from confighub.records.mutations import ResourceMutation
 
 @dataclass(frozen=True)
 class Change:
-    """What promotion does to one unit: the new text as a diff, and upstream values that do not get in."""
+    """What promotion does to one unit: the new text, also as a diff, and upstream values that do not get in."""
 
     unit_id: str
     slug: str
     upstream_revision: int
+    text: str
     diff: tuple[str, ...]
     held: tuple[Held, ...]
     conflicts: tuple[str, ...]
@@ -70,7 +72,8 @@ def preview(hub: HubClient, *, source: str, target: str, lateral: bool = False) 
     """Return what promoting from one space to another would do; nothing is changed.
 
     Raises: BadRequest when the target's units do not come from the source (a stage would be skipped), unless
-    ``lateral``, which promotes those that do; Conflict when a unit cannot be merged.
+    ``lateral``, which promotes those that do; Conflict when a unit cannot be merged; Gated when it would bring
+    what either side was rolled back from.
     """
     source_id, target_id = hub.space_id(source), hub.space_id(target)
     upstream = {one["Unit"]["UnitID"]: one["Unit"] for one in hub.units.list(space_id=source_id, include="")}
@@ -82,6 +85,7 @@ def preview(hub: HubClient, *, source: str, target: str, lateral: bool = False) 
         theirs = upstream[unit["UpstreamUnitID"]]
         if int(unit.get("UpstreamRevisionNum") or 0) < int(theirs.get("HeadRevisionNum") or 0):
             changes.append(_change(hub, source_id, unit, theirs))
+    _refuse_quarantined(hub, changes, source_id=source_id, target_id=target_id, upstream=upstream, clones=clones)
     stuck = [f"{change.slug}: {reason}" for change in changes for reason in change.conflicts]
     if stuck:
         raise Conflict(
@@ -167,10 +171,42 @@ def _change(hub: HubClient, source_id: str, unit: Wire, theirs: Wire) -> Change:
         unit_id=unit["UnitID"],
         slug=unit["Slug"],
         upstream_revision=int(theirs.get("HeadRevisionNum") or 0),
+        text=merged.text,
         diff=tuple(diff)[2:],
         held=tuple(merged.held),
         conflicts=tuple(map(str, merged.conflicts)),
     )
+
+
+def _refuse_quarantined(
+    hub: HubClient,
+    changes: Sequence[Change],
+    *,
+    source_id: str,
+    target_id: str,
+    upstream: Mapping[str, Wire],
+    clones: Sequence[Wire],
+) -> None:
+    """Return when no change brings a text that its unit, or the upstream unit, was rolled back from."""
+    found = hub.units.quarantines(where=any_of("SpaceID", [source_id, target_id]))
+    bad = {(one["UnitID"], one["DataSha"]): one for one in found}
+    if not bad:
+        return
+    origins = {unit["UnitID"]: upstream[unit["UpstreamUnitID"]] for unit in clones}
+    refused = []
+    for change in changes:
+        theirs = origins[change.unit_id]
+        for unit_id, text in ((change.unit_id, change.text), (theirs["UnitID"], _text(theirs))):
+            one = bad.get((unit_id, sha256(text.encode()).hexdigest()))
+            if one is not None:
+                refused.append(f"{change.slug} ({one['Reason']})")
+                break
+    if refused:
+        raise Gated(
+            f"nothing is promoted: it would bring back what was rolled back: {', '.join(refused)}",
+            gates=["quarantine/not-quarantined"],
+            hint="promote a later revision, or lift it: traderx quarantine lift ENV UNIT --reason WHY",
+        )
 
 
 def _refuse_skipping(

@@ -1,0 +1,192 @@
+"""Commands that go back: rollback, rewind, and the quarantine of what was rolled back from."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from confighub.errors import BadRequest
+from traderx.commands.lazy import data_option, explain_option, json_option, saying
+from traderx.wording import counted
+
+if TYPE_CHECKING:
+    from confighub.operations.deploy import Outcome
+    from confighub.operations.rollback import Rollback
+
+_REASON = "rolled back by hand"
+
+_shared = (
+    click.option("--to", required=True, metavar="WHERE", help="A tag, a change set (its start), a moment in time."),
+    click.option("--reason", default=_REASON, show_default=True, metavar="TEXT", help="Why; it is kept with it."),
+    click.option(
+        "--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod)."
+    ),
+    click.option("--timeout", default=60.0, show_default=True, metavar="SECONDS", help="How long one unit may take."),
+)
+
+
+@click.command()
+@click.argument("environment")
+@click.option("--unit", metavar="UNIT", help="Only this unit; --to may then be a revision number.")
+@_shared[0]
+@_shared[1]
+@_shared[2]
+@_shared[3]
+@explain_option
+@json_option
+@data_option
+def rollback(
+    environment: str,
+    unit: str | None,
+    to: str,
+    reason: str,
+    approve: bool,
+    timeout: float,
+    explain: bool,
+    as_json: bool,
+    data: str | None,
+) -> int:
+    """Bring a unit, or an environment, back to what it was.
+
+    The old text becomes a new revision and is applied, what depends on others first. What was rolled back from is
+    put into quarantine: it is neither applied nor promoted again until `traderx quarantine lift`. A rollback that
+    was interrupted is simply started again.
+
+    Example: bin/rollback prod --unit trade-service --to 5 --approve
+    """
+    return _go_back("rollback", environment, unit, to, reason, approve, timeout, explain, as_json, data)
+
+
+@click.command()
+@click.argument("environment")
+@_shared[0]
+@_shared[1]
+@_shared[2]
+@_shared[3]
+@explain_option
+@json_option
+@data_option
+def rewind(
+    environment: str,
+    to: str,
+    reason: str,
+    approve: bool,
+    timeout: float,
+    explain: bool,
+    as_json: bool,
+    data: str | None,
+) -> int:
+    """Bring a whole environment back to a point in time.
+
+    Every unit goes back to the revision that was live then, as one change set. Units that were not live then stay.
+
+    Example: bin/traderx rewind prod --to 2026-10-03T10:15:00Z --approve
+    """
+    return _go_back("rewind", environment, None, to, reason, approve, timeout, explain, as_json, data)
+
+
+@click.group()
+def quarantine() -> None:
+    """Show and lift what units were rolled back from."""
+
+
+@quarantine.command(name="list")
+@click.argument("environment")
+@json_option
+@data_option
+def list_quarantined(environment: str, as_json: bool, data: str | None) -> None:
+    """List the revisions in quarantine.
+
+    Example: bin/traderx quarantine list prod
+    """
+    from confighub.operations.rollback import find_quarantined
+    from traderx.site import open_site
+
+    site = open_site(data, saying(as_json=True))
+    found = find_quarantined(site.hub, space_id=site.space_id(environment))
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    for one in found:
+        print(
+            f"{one['UnitSlug']} revision {one['RevisionNum']}: {one['Reason']} ({one['Username']}, {one['CreatedAt']})"
+        )
+    if not found:
+        print(f"nothing of {environment} is in quarantine")
+
+
+@quarantine.command()
+@click.argument("environment")
+@click.argument("unit")
+@click.option("--revision", type=int, metavar="NUMBER", help="Which one; the newest unless named.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why it may run again.")
+@data_option
+def lift(environment: str, unit: str, revision: int | None, reason: str, data: str | None) -> None:
+    """Let a revision be applied and promoted again.
+
+    Example: bin/traderx quarantine lift prod trade-service --reason "the database was at fault"
+    """
+    from confighub.operations.rollback import find_quarantined
+    from traderx.site import open_site
+
+    site = open_site(data, saying(as_json=False))
+    space_id = site.space_id(environment)
+    unit_id = str(site.hub.unit(unit, space_id=space_id)["Unit"]["UnitID"])
+    found = find_quarantined(site.hub, space_id=space_id, unit_id=unit_id)
+    if not found:
+        raise BadRequest(f"no revision of {unit} is in quarantine in {environment}")
+    number = revision or int(found[0]["RevisionNum"])
+    print(site.hub.units.lift(unit_id, number, space_id=space_id, reason=reason))
+
+
+def _go_back(
+    verb: str,
+    environment: str,
+    unit: str | None,
+    to: str,
+    reason: str,
+    approve: bool,
+    timeout: float,
+    explain: bool,
+    as_json: bool,
+    data: str | None,
+) -> int:
+    from confighub.operations import rollback as operation
+    from confighub.operations.deploy import Options
+    from traderx.site import open_site
+
+    say = saying(as_json)
+    site = open_site(data, say)
+    space, space_id = site.project.space(environment), site.space_id(environment)
+    unit_id = str(site.hub.unit(unit, space_id=space_id)["Unit"]["UnitID"]) if unit else ""
+    shown = operation.preview(site.hub, space=space, space_id=space_id, unit_id=unit_id, to=to, reason=reason)
+    for line in operation.explain(shown, operation.pending_plan(site.hub, shown)):
+        say(line)
+    if explain:
+        if as_json:
+            print(json.dumps({**shown.as_json(), "done": False}, indent=2))
+        return 0
+    name = "bin/rollback" if verb == "rollback" else f"bin/traderx {verb}"
+    options = Options(
+        approve=approve,
+        command=f"{name} {environment}{f' --unit {unit}' if unit else ''} --to {to}",
+        timeout_s=timeout,
+        revive=lambda: site.revive(environment),
+    )
+    site.wake_worker(environment)
+    done, outcome = operation.roll_back(site.hub, shown, options, say)
+    return _concluded(done, outcome, as_json)
+
+
+def _concluded(done: Rollback, outcome: Outcome, as_json: bool) -> int:
+    """Print how it ended and return the exit status."""
+    say = saying(as_json)
+    if as_json:
+        print(json.dumps({**done.as_json(), "done": outcome.failure is None, "applied": outcome.as_json()}, indent=2))
+    if outcome.failure is not None:
+        say(f"stopped at {outcome.failure.slug}; the old texts are the heads: run the same command again to go on")
+        return 1
+    say(f"{counted(len(done.changing), 'unit')} rolled back, {counted(len(outcome.results), 'unit')} applied")
+    return 0
