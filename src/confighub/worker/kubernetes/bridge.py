@@ -103,7 +103,7 @@ class KubernetesBridge:
             self._writing.discard(operation.unit_id)
             self._tell_again(cluster, operation.unit_id)
         notes = [*(note for one in applied for note in one.notes), *gone]
-        notes += [optional.remark(cluster, one) for one in absent]
+        notes += [optional.remark(cluster, absent)] if absent else []
         keys = [inventory.identity(one.item) for one in applied]
         return await self._wait_ready(cluster, operation, keys, target, terms, report, notes)
 

@@ -31,10 +31,10 @@ def is_marked(document: Manifest) -> bool:
 
 def shown(cluster: Cluster, document: Manifest) -> Manifest:
     """Return the object as live state shows it: as it is written, not supported here."""
-    condition = {"type": "Supported", "status": "False", "reason": REASON, "message": remark(cluster, document)}
+    condition = {"type": "Supported", "status": "False", "reason": REASON, "message": remark(cluster, [document])}
     return {**document, "status": {"phase": REASON, "conditions": [condition]}}
 
 
-def remark(cluster: Cluster, document: Manifest) -> str:
-    """Return the sentence that reports it."""
-    return f"not supported here: {describe(document)}, {cluster.name} has no such kind"
+def remark(cluster: Cluster, absent: list[Manifest]) -> str:
+    """Return the sentence that reports them."""
+    return f"not supported here: {', '.join(map(describe, absent))} ({cluster.name} has no such kind)"
