@@ -189,6 +189,32 @@ def test_requests_are_counted_per_backend(site: Running) -> None:
     assert 'confighub_replicas_ready{environment="dev",deployment="api"} 1' in text
 
 
+def test_live_state_says_where_an_environments_requests_are_counted(site: Running) -> None:
+    url = open_door(site, ingress(("/api", "api")))
+    site.apply(deployment("web"), service("web"), environment="staging")
+    httpx2.get(f"{url}/api")
+
+    address = site.object("Ingress", "ingress")["metadata"]["annotations"]["laptop.confighub/metrics"]
+    text = httpx2.get(address).text
+
+    assert 'confighub_ingress_requests_total{environment="dev",ingress="ingress",service="api",status="200"} 1' in text
+    assert 'confighub_replica_restarts{environment="dev",deployment="api"} 0' in text
+    assert 'environment="staging"' not in text
+
+
+def test_a_canary_is_asked_for_and_refused_by_header_whatever_its_share(site: Running) -> None:
+    main = ingress(("/api", "gui"))
+    options = {"canary": "true", "canary_weight": "0", "canary_by_header": "X-Canary"}
+    url = open_door(site, main, ingress(("/api", "api"), name="canary", **options))
+
+    versions = [
+        httpx2.get(f"{url}/api", headers=headers).json()["version"]
+        for headers in ({"X-Canary": "always"}, {"X-Canary": "never"}, {})
+    ]
+
+    assert versions == ["v2", "v1", "v1"]
+
+
 def test_a_document_that_cannot_be_routed_is_refused(site: Running) -> None:
     answer = site.apply(ingress(("/(", "gui"), use_regex="true"), unit="door")
 

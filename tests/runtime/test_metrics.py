@@ -22,6 +22,16 @@ def test_requests_become_counters_and_a_cumulative_histogram() -> None:
     assert histogram[0].labels["service"] == 'a"b'
 
 
+def test_one_environments_requests_can_be_read_alone() -> None:
+    requests = metrics.Requests()
+    for environment in ("dev", "staging"):
+        requests.note(environment, "front", "web", status=200, seconds=0.01)
+
+    found = list(text_string_to_metric_families(requests.text("staging")))
+
+    assert {sample.labels["environment"] for family in found for sample in family.samples} == {"staging"}
+
+
 def test_gauges_are_read_back() -> None:
     text = metrics.gauges("x_ready", "Ready.", [((("deployment", "web"),), 2)])
 

@@ -5,7 +5,7 @@ GET    /environments/{e}/units/{u}        its objects as they are now, and as th
 GET    /environments[/{e}[/replicas]]     what there is
 PATCH  /environments/{e}/objects/{kind}/{namespace}/{name}   change an object past the hub (merge patch)
 GET    /watch?environment=&owner=         one line of JSON for each unit, and again whenever it changes
-GET    /metrics                           Prometheus text, without a token
+GET    /metrics[?environment=]            Prometheus text, without a token
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class _Routes:
     async def health(self, _: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
-    async def metrics(self, _: web.Request) -> web.Response:
-        text = self._daemon.metrics()
+    async def metrics(self, request: web.Request) -> web.Response:
+        text = self._daemon.metrics(request.query.get("environment", ""))
         return web.Response(text=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
     async def environments(self, _: web.Request) -> web.Response:

@@ -61,6 +61,11 @@ class Daemon:
             environment.start()
         self._housekeeping = background.start(self._keep_logs_small(), name="housekeeping")
 
+    def publish_metrics(self, url: str) -> None:
+        """Tell, in the live state of every Ingress, that the metrics can be read there."""
+        self.requests.url = url
+        self._tell()
+
     def end_watches(self) -> None:
         """Let those who watch go, because the daemon is about to stop."""
         self.is_stopping = True
@@ -93,17 +98,17 @@ class Daemon:
             self._add(environment, StoredEnvironment(settings=settings))
         self._environments[environment].apply(unit, documents, settings)
 
-    def metrics(self) -> str:
-        """Return ingress requests and replica states as Prometheus text."""
+    def metrics(self, only: str = "") -> str:
+        """Return ingress requests and replica states as Prometheus text, of one environment when it is named."""
         ready: dict[metrics.Labels, float] = {}
         restarts: dict[metrics.Labels, float] = {}
         for name, environment in self._environments.items():
-            for replica in environment.replicas():
+            for replica in environment.replicas() if only in ("", name) else []:
                 labels = (("environment", name), ("deployment", replica.identity.workload))
                 ready[labels] = ready.get(labels, 0) + replica.ready
                 restarts[labels] = restarts.get(labels, 0) + sum(item.restarts for item in replica.containers)
         return (
-            self.requests.text()
+            self.requests.text(only)
             + metrics.gauges("confighub_replicas_ready", "Replicas that get work.", ready.items())
             + metrics.gauges("confighub_replica_restarts", "Restarts of the replicas there are.", restarts.items())
         )

@@ -79,6 +79,10 @@ class Gateway:
         """Return the HTTP and the HTTPS port on 127.0.0.1."""
         return self._ports()
 
+    def metrics_url(self) -> str:
+        """Return where the counts of this door can be read; empty while they cannot."""
+        return self._requests.url_of(self._environment)
+
     def conditions(self) -> list[Condition]:
         """Return Accepted: whether the ports answer."""
         is_open = not self._errors and set(self._servers) >= self._wanted()

@@ -1,8 +1,9 @@
 """Objects as they are now, in Kubernetes shape: what is wanted, with a status.
 
-Three annotations say what a cluster would not: ``laptop.confighub/ignored`` names the fields that have no
+Annotations say what a cluster would not: ``laptop.confighub/ignored`` names the fields that have no
 effect here, ``laptop.confighub/addresses`` where the replicas answer, ``laptop.confighub/hosts`` which
-Service names in variables became which addresses. Each is a comma list.
+Service names in variables became which addresses, ``laptop.confighub/metrics`` where an Ingress's
+requests are counted. Each is a comma list.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def ingress(stored: StoredObject, gateway: Gateway, clock: Clock) -> Manifest:
         "conditions": clock.stamp(gateway.conditions()),
     }
     typed = manifests.read(stored.manifest, manifests.Ingress)
-    return _object(stored, status, {"ignored": routes.not_honoured(typed)})
+    url = gateway.metrics_url()
+    return _object(stored, status, {"ignored": routes.not_honoured(typed), "metrics": [url] if url else []})
 
 
 def plain(stored: StoredObject, clock: Clock) -> Manifest:

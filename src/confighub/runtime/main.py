@@ -68,6 +68,7 @@ async def _serve(data_dir: Path, *, has_block: bool) -> None:
     site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=1.0)
     await site.start()
     host, port = runner.addresses[0][:2]
+    daemon.publish_metrics(f"http://{host}:{port}/metrics")
     address = Address(url=f"http://{host}:{port}", token=token, pid=os.getpid())
     where = data_dir / ADDRESS_FILE
     files.replace(where, msgspec.json.encode(address), mode=0o600)
