@@ -96,10 +96,14 @@ class Options:
 
 
 def read_units(hub: HubClient, space_id: str, *, where: str = "") -> list[PlannedUnit]:
-    """Return the units of a space as plans need them, by slug; without their texts."""
+    """Return the units of a space as plans need them, by slug; without their texts.
+
+    Units labelled ``active=false`` are left out: they stand beside another version and belong to its rollout.
+    """
     chosen = "Slug,UnitID,SpaceID,Labels,HeadRevisionNum,LiveRevisionNum,TargetID,ApplyGates,ApprovedBy"
     records = hub.units.list(space_id=space_id, where=where, include="", select=chosen)
-    return sorted((planned(record) for record in records), key=lambda unit: unit.slug)
+    wanted = (one for one in records if (one["Unit"].get("Labels") or {}).get("active") != "false")
+    return sorted((planned(record) for record in wanted), key=lambda unit: unit.slug)
 
 
 def explain(plan: Plan) -> list[str]:

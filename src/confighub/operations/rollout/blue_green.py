@@ -1,0 +1,270 @@
+"""Two versions side by side, and all traffic goes to one of them: by what the Service selects.
+
+The new colour is made like the old one, as many replicas, reached through a Service of its own until it is
+shown to work. Then the Service selects it, the old colour stays warm for the soak, and either is taken away.
+Source: the seed's 3.2; the switch is the Service's selector (C-14).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from confighub.client.collection import conjoined, quoted
+from confighub.errors import ConfigHubError, RetryLater
+from confighub.operations.rollout import metrics
+from confighub.operations.rollout.analysis import Analysis, Limits, Trial
+from confighub.operations.rollout.canary import read_subject
+from confighub.operations.rollout.metrics import Counts, Reading
+from confighub.operations.rollout.place import NotReady, Place
+from confighub.operations.rollout.quarantine import quarantine
+from confighub.operations.rollout.record import Notebook, Record
+from confighub.operations.rollout.steps import BACK, DONE, Breach, Outcome, Step, carry_out
+from confighub.operations.rollout.subject import TEMPORARY, Subject, selector_of, service_of
+from confighub.operations.rollout.trials import Trials, Trier
+
+CREATE = "create"
+Colour = Literal["blue", "green"]
+_LOOK_S = 2.0
+_SHORTEST_LOOK_S = 0.5
+_NOTED_EVERY_S = 20.0
+_TRIES = 3
+"""Tries of the flow before the switch, all of which must pass; and after it, before the old colour goes."""
+_NOT_INHERITED = ("order", "active", "version", "type")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How long the old colour stays warm, and what is asked of the new one meanwhile.
+
+    ``is_healthy`` asks a version at its address whether it works; empty means yes, else why not.
+    """
+
+    soak_s: float = 300.0
+    limits: Limits = field(default_factory=Limits)
+    is_healthy: Callable[[str], str] = lambda _: ""
+
+
+class BlueGreen:
+    """One blue-green rollout under way."""
+
+    def __init__(
+        self, place: Place, notebook: Notebook, record: Record, options: Options, *, trier: Trier | None
+    ) -> None:
+        self.place, self.notebook, self.record, self.options = place, notebook, record, options
+        self._trier = trier
+        before = record.before
+        self.colour, self.old_colour = before["colour"], before["old colour"]
+        self.old_slug, self.new_slug, self.service_slug = before["deployment"], before["new"], before["service"]
+        self.own_name = f"{record.service}-{self.colour}"
+        self.own_slug = f"{self.own_name}-service"
+
+    def go(self) -> Outcome:
+        """Carry the rollout out from where it is, and return how it ended."""
+        steps: dict[str, Step] = {
+            CREATE: self._create,
+            "deploy": self._deploy,
+            "validate": self._validate,
+            "switch": self._switch,
+            "soak": self._soak,
+            "decommission": self._decommission,
+            BACK: self._back,
+            "clean": self._clean,
+        }
+        try:
+            return carry_out(
+                self.record, self.notebook, steps, going_back={BACK, "clean", "decommission"}, say=self.place.say
+            )
+        finally:
+            if self.record.step == DONE:
+                self.notebook.clear()
+                self._release()
+
+    def _create(self) -> str:
+        place, subject, record = self.place, self._subject(), self.record
+        self._hold()
+        text = subject.second_deployment(
+            workload_name(subject.name, self.colour), version=self.colour, image=record.image, env=record.env
+        )
+        old = dict(subject.deployment.get("Labels") or {})
+        place.label(self.old_slug, {"version": self.old_colour, "active": "true"})
+        labels = {name: value for name, value in old.items() if name not in _NOT_INHERITED}
+        labels |= {"version": self.colour, "active": "false"}
+        place.make(self.new_slug, text, labels=labels, like=subject.deployment, from_upstream=True)
+        service = subject.second_service(self.own_name, version=self.colour, deployment_text=text)
+        own = {TEMPORARY: "blue-green", "active": "false"}
+        place.make(self.own_slug, service, labels=own, like=subject.deployment)
+        place.hold_again()
+        self._hold()
+        return "deploy"
+
+    def _deploy(self) -> str:
+        self._hold()
+        try:
+            self.place.apply(self.new_slug)
+            self.place.apply(self.own_slug)
+        except NotReady as error:
+            is_crash = "exited with code" in error.message or "killed by signal" in error.message
+            raise Breach("crash loop" if is_crash else "deployment", error.message) from error
+        replicas = self._subject().replicas
+        self.place.say(f"  {self.colour} runs {self.record.image} beside {self.old_colour}, replicas: {replicas}")
+        return "validate"
+
+    def _validate(self) -> str:
+        """Ask the new colour through its own Service, before anybody else does."""
+        address = self.place.address(self.own_slug)
+        if why := self.options.is_healthy(address):
+            raise Breach("health", f"{self.own_name} at {address}: {why}")
+        for _ in range(_TRIES if self._trier else 0):
+            assert self._trier is not None
+            self._must_pass(self._trier.trial(address))
+        self._refuse_crash()
+        tried = f", {_TRIES} synthetic trades booked" if self._trier else ""
+        self.place.say(f"  {self.colour} is healthy at {address}{tried}")
+        return "switch"
+
+    def _switch(self) -> str:
+        if not self.record.exposed:
+            self.record.exposed = time.time()
+            self.notebook.write(self.record)
+        self._select(selector_of(self.place.text(self.new_slug), version=self.colour), f"traffic to {self.colour}")
+        self.place.say(f"  all traffic goes to {self.colour}; {self.old_colour} stays warm")
+        return "soak"
+
+    def _soak(self) -> str:
+        """Return when the soak is over and nothing spoke against the new colour. Raises: Breach."""
+        ends = self.record.step_began + self.options.soak_s
+        gives_up = max(ends, time.time()) + 30.0
+        look_s = min(_LOOK_S, max(_SHORTEST_LOOK_S, self.options.soak_s / 10))
+        limits = self.options.limits
+        analysis = Analysis(limits, 1, wants_trials=False)
+        before, noted, passed = self._read(), time.monotonic(), 0
+        with Trials(self._trier, self._addresses) as trials:
+            while True:
+                now = self._read()
+                if now is not None and before is not None and (more := now.since(before)).is_possible:
+                    analysis.add(more)
+                before = now or before
+                for old, new in trials.taken():
+                    analysis.add_trials(old=old, new=new)
+                    passed += bool(new.passed)
+                if (worse := analysis.worse) is not None:
+                    raise Breach(worse.check, worse.reason)
+                self._refuse_crash()
+                if why := self.options.is_healthy(self.place.address(self.own_slug)):
+                    raise Breach("health", f"{self.own_name}: {why}")
+                if time.time() >= ends and (self._trier is None or passed >= _TRIES):
+                    return "decommission"
+                if time.time() >= gives_up:
+                    raise Breach("evidence", f"not enough evidence: {passed} synthetic trades passed, {_TRIES} needed")
+                if time.monotonic() - noted > _NOTED_EVERY_S:
+                    noted = time.monotonic()
+                    self.notebook.write(self.record)
+                self._hold()
+                time.sleep(look_s)
+
+    def _decommission(self) -> str:
+        """Take the old colour away; the new one is the one that everybody means from now on."""
+        place = self.place
+        labels = place.unit(self.old_slug).get("Labels") or {}
+        order = labels.get("order") or self.record.before.get("order") or None
+        if order and self.record.before.get("order") != order:
+            self.record.before = {**self.record.before, "order": order}
+            self.notebook.write(self.record)
+        place.label(self.new_slug, {"active": "true", "order": order})
+        place.label(self.old_slug, {"active": "false", "order": None})
+        place.destroy(self.old_slug)
+        place.remove(self.own_slug)
+        place.say(f"  {self.old_colour} is taken away; its unit {self.old_slug} stays for the next rollout")
+        return DONE
+
+    def _back(self) -> str:
+        """Send the traffic back first, then note the version as bad."""
+        self._select(json.loads(self.record.before["selector"]), f"traffic back to {self.old_colour}")
+        if not self.record.back:
+            self.record.back = time.time()
+            self.notebook.write(self.record)
+        took_s = self.record.back - self.record.detected
+        self.place.say(f"  all traffic goes to {self.old_colour} ({took_s:.1f} s after the breach)")
+        quarantine(self.place, self.old_slug, self.record)
+        return "clean"
+
+    def _clean(self) -> str:
+        self.place.remove(self.own_slug)
+        if self.record.before.get("kept") == "yes":
+            self.place.destroy(self.new_slug)
+        else:
+            self.place.remove(self.new_slug)
+        return DONE
+
+    def _select(self, selector: dict[str, str], why: str) -> None:
+        """Return once the Service leads to what the selector names."""
+        now = service_of(self.place.text(self.service_slug))["spec"]["selector"]
+        if now != selector:
+            gone: dict[str, str | None] = {key: None for key in now if key not in selector}
+            self.place.patch(self.service_slug, {"spec": {"selector": {**selector, **gone}}}, why)
+        self.place.apply(self.service_slug)
+
+    def _must_pass(self, trial: Trial) -> None:
+        if not trial.passed:
+            raise Breach("synthetic trades", f"before the switch: {trial.what}")
+
+    def _refuse_crash(self) -> None:
+        reading = self._read()
+        if reading is not None and reading.new_restarts:
+            raise Breach("crash loop", f"{self.colour} ended by itself and was started again")
+
+    def _read(self) -> Reading | None:
+        """Return what was counted of the Service; both colours answer under its name, so the old side is empty."""
+        try:
+            found = self.place.samples(filter(None, self.record.before["ingresses"].split(",")))
+        except RetryLater:
+            self.place.revive()
+            return None
+        counts = metrics.counts(found, service=self.record.service, limit_s=self.options.limits.p95_s)
+        workload = workload_name(self.record.service, self.colour)
+        return Reading(Counts(), counts, metrics.restarts(found, deployment=workload))
+
+    def _addresses(self) -> tuple[str, str]:
+        """Return where everybody reaches the new colour now; there is nothing to compare it with."""
+        try:
+            return "", self.place.address(self.service_slug)
+        except ConfigHubError:
+            return "", ""
+
+    def _subject(self) -> Subject:
+        return read_subject(self.place, self.record.service, self.record.before)
+
+    def _hold(self) -> None:
+        self.place.hold([self.old_slug, self.new_slug, self.service_slug, self.own_slug])
+
+    def _release(self) -> None:
+        try:
+            self.place.release([self.old_slug, self.new_slug, self.service_slug])
+        except RetryLater as error:
+            self.place.say(f"the units stay held for some minutes: {error.message}")
+
+
+def colours(place: Place, subject: Subject) -> dict[str, str]:
+    """Return what the record must know: both colours, the new unit's slug, and whether it was there before."""
+    labels = subject.deployment.get("Labels") or {}
+    old: Colour = "green" if labels.get("version") == "green" else "blue"
+    new: Colour = "blue" if old == "green" else "green"
+    where = conjoined(f"Labels.version = {quoted(new)}", f"Labels.service = {quoted(str(labels.get('service') or ''))}")
+    known = place.hub.units.list(space_id=place.space_id, where=where, include="") if labels.get("service") else []
+    slug = str(known[0]["Unit"]["Slug"]) if known else f"{subject.name}-{new}"
+    return {
+        "colour": new,
+        "old colour": old,
+        "new": slug,
+        "kept": "yes" if known else "no",
+        "selector": json.dumps(subject.selector),
+    }
+
+
+def workload_name(service: str, colour: str) -> str:
+    """Return the name of a colour's Deployment: blue has the service's own."""
+    return service if colour == "blue" else f"{service}-{colour}"
