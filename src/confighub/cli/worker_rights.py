@@ -45,8 +45,9 @@ _REASONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ("pods", "events")),
     ("apps", ("replicasets",)),
     ("autoscaling", ("horizontalpodautoscalers",)),
+    ("discovery.k8s.io", ("endpointslices",)),
 )
-"""What says why something is not ready, and who else decides over replicas."""
+"""What says why something is not ready, what is behind a Service, and who else decides over replicas."""
 
 
 def resource_of(kind: str) -> str:
@@ -88,12 +89,15 @@ def across(documents: Iterable[Wire]) -> list[Wire]:
     """Return the rules for what lives outside namespaces: made when missing, changed and removed by name only."""
     named: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     granted: list[Wire] = []
+    rules: list[Wire] = []
     for one in documents:
+        if one.get("kind") == "Ingress" and not rules:
+            # whether a controller serves it
+            rules.append(_rule("networking.k8s.io", ["ingressclasses"], LOOK))
         if one.get("kind") in CLUSTER_WIDE:
             named[_group(one), resource_of(str(one.get("kind")))].add(str(_metadata(one).get("name")))
         if one.get("kind") == "ClusterRole":
             granted += one.get("rules") or []
-    rules: list[Wire] = []
     for (group, resource), names in sorted(named.items()):
         rules.append(_rule(group, [resource], (*LOOK, "create")))
         rules.append({**_rule(group, [resource], ("patch", "delete")), "resourceNames": sorted(names)})
