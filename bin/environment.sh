@@ -2,7 +2,8 @@
 # programs here. Needs nothing but Python 3.11 or newer with venv; uses uv when it is there.
 # Sets ROOT, the project's folder. WANT=dev also installs what the tests need.
 
-ROOT=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
+case $0 in */*) ROOT=${0%/*}/.. ;; *) ROOT=.. ;; esac
+ROOT=$(CDPATH='' cd -- "$ROOT" && pwd -P)
 WANT=${WANT:-run}
 # An environment that has the test tools keeps them.
 [ -e "$ROOT/.venv/.made-for-dev" ] && WANT=dev

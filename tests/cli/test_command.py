@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from confighub.cli import clicked
 from confighub.cli.call import Call
-from confighub.cli.command import argument, command, flag, option, options
+from confighub.cli.command import Command, Group, argument, command, flag, option, options
+from confighub.cli.typed import read
 from tests.cli.conftest import Terminal
 from tests.client.answering import AnsweringHub
 
 
-def seen_by(*args: str) -> dict[str, object]:
+def probe() -> tuple[Command, dict[str, object]]:
     seen: dict[str, object] = {}
 
     @command(
@@ -35,7 +37,22 @@ def seen_by(*args: str) -> dict[str, object]:
             restore=call.text("restore"),
         )
 
-    body.main(list(args), standalone_mode=False)
+    return body, seen
+
+
+def seen_by(*args: str) -> dict[str, object]:
+    """Return what a body sees of the words, read the short way."""
+    body, seen = probe()
+    line = read(Group("Probe.", {"do": body}), ["do", *args])
+    assert line is not None
+    line.command.run(Call(line.typed))
+    return seen
+
+
+def seen_through_click(*args: str) -> dict[str, object]:
+    """Return what a body sees of the words, read by Click."""
+    body, seen = probe()
+    clicked.Group("cub", Group("Probe.", {"do": body})).main(["do", *args], standalone_mode=False)
     return seen
 
 
@@ -57,6 +74,7 @@ def seen_by(*args: str) -> dict[str, object]:
 )
 def test_flags_are_understood_as_the_public_client_spells_them(args: list[str], name: str, value: object) -> None:
     assert seen_by(*args)[name] == value
+    assert seen_through_click(*args)[name] == value
 
 
 @pytest.mark.parametrize(

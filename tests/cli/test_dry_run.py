@@ -5,14 +5,14 @@ import re
 from itertools import count
 from pathlib import Path
 
-import click
 import pytest
 
-from confighub.cli.main import ROOT, every_command
+from confighub.cli.command import Command
+from confighub.cli.tree import every_command
 from tests.cli.conftest import Terminal
 
 CHANGING = re.compile(r"(create|update|delete|edit|set-target|push-upgrade|approve|destroy|refresh|apply|tag|import)$")
-COMMANDS = dict(every_command(ROOT, click.Context(ROOT, info_name="cub")))
+COMMANDS = dict(every_command())
 
 MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: it\n  namespace: n\ndata:\n  a: b\n"
 
@@ -79,9 +79,7 @@ def stored(alice: Terminal, space: str) -> object:
 
 
 def test_every_command_that_changes_something_has_a_dry_run() -> None:
-    changing = {
-        path: one for path, one in COMMANDS.items() if CHANGING.search(path) and not isinstance(one, click.Group)
-    }
+    changing = {path: one for path, one in COMMANDS.items() if CHANGING.search(path) and isinstance(one, Command)}
 
     without = [
         path

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import click
 
-from confighub.cli.main import ROOT
+from confighub.cli.clicked import ROOT, typed_of
+from confighub.cli.command import Command
+from confighub.cli.tree import ROOT as TREE
+from confighub.cli.tree import every_command
+from confighub.cli.typed import read
 
 NOT_OURS = ("upgrade",)
 """Left out on purpose: this program is updated with its project."""
@@ -123,3 +127,39 @@ def test_every_command_line_of_the_seed_is_accepted(shared: Path) -> None:
 
     assert len(lines) > 25
     assert wrong == []
+
+
+def example_lines() -> list[list[str]]:
+    """Return the words of every example line, and some that are typed often."""
+    found = [
+        shlex.split(line, comments=True)[1:]
+        for _, one in every_command()
+        if isinstance(one, Command)
+        for line in one.example.splitlines()
+        if line.startswith("cub ") and not set("|<>$") & set(line)
+    ]
+    return [*found, ["unit", "--space", "x", "list", "-q", "--names"], ["--debug", "unit", "get", "web", "-o", "json"]]
+
+
+def test_lines_are_read_the_short_way_as_click_reads_them() -> None:
+    read_short = 0
+    for words in example_lines():
+        if words[0] == "run":
+            continue  # its sub-commands come from a hub
+        ctx: click.Context = ROOT.make_context("cub", list(words))
+        while isinstance(ctx.command, click.Group):
+            name, found, rest = ctx.command.resolve_command(ctx, [*ctx._protected_args, *ctx.args])
+            assert found is not None
+            ctx = found.make_context(name, rest, parent=ctx)
+        through_click, line = typed_of(ctx), read(TREE, words)
+        if line is None:
+            assert "--auto-apply" in words or words == ["completion", "powershell"]
+            continue
+        read_short += 1
+        for short, other in ((line.typed, through_click), (line.typed.above, through_click.above)):
+            assert short is not None
+            assert other is not None
+            assert (short.path, short.values) == (other.path, other.values), words
+            assert {key for key in short.given if not key.endswith("_argument")} <= other.given
+
+    assert read_short > 100

@@ -1,12 +1,12 @@
 """Every command explains itself."""
 
-import click
 import pytest
 
 from confighub.cli.command import Command
-from confighub.cli.main import ROOT, every_command, main
+from confighub.cli.main import main
+from confighub.cli.tree import every_command
 
-COMMANDS = dict(every_command(ROOT, click.Context(ROOT, info_name="cub")))
+COMMANDS = dict(every_command())
 
 
 def test_there_are_commands_for_every_noun() -> None:
@@ -18,7 +18,7 @@ def test_a_command_has_help_and_each_option_says_what_it_does(path: str) -> None
     found = COMMANDS[path]
 
     assert found.help
-    assert all(one.help for one in found.params if isinstance(one, click.Option) and not one.hidden)
+    assert all(one.help for one in found.params if one.sort != "argument" and not one.hidden)
 
 
 @pytest.mark.parametrize("path", sorted(path for path, one in COMMANDS.items() if isinstance(one, Command)))
@@ -32,7 +32,7 @@ def test_an_example_can_be_typed(path: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(path for path, one in COMMANDS.items() if isinstance(one, Command)))
 def test_no_two_parameters_share_a_name(path: str) -> None:
-    names = [one.name for one in COMMANDS[path].params]
+    names = [one.key for one in COMMANDS[path].params]
 
     assert len(names) == len(set(names))
 

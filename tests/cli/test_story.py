@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.shell_completion import ShellComplete
 
-from confighub.cli.main import ROOT
+from confighub.cli.clicked import ROOT
 from confighub.client.session import Home
 from tests.cli.conftest import Terminal
 

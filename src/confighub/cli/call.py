@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import click
-
+from confighub.cli.command import argument_key
 from confighub.cli.output import Output, note
 from confighub.errors import BadRequest, Unauthenticated
 from confighub.settings import ClientSettings
@@ -35,25 +35,41 @@ class Scope:
         return f"space {self.slug or self.space_id}" if self.space_id else "all spaces"
 
 
-def argument_key(name: str) -> str:
-    """Return the name under which Click keeps a positional argument, apart from an option so named."""
-    return f"{name.replace('-', '_')}_argument"
+@dataclass(frozen=True)
+class Typed:
+    """What was typed for one command or group: every parameter's value by key, and the keys of those that were typed.
+
+    ``above`` is the group that it stands in, None for the program. ``kept`` is one notebook for the whole line.
+    """
+
+    path: str
+    name: str
+    values: Mapping[str, object]
+    given: frozenset[str]
+    above: Typed | None = None
+    is_completing: bool = False
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def notebook(self) -> dict[str, Any]:
+        """What is remembered while the line is worked on."""
+        return self.above.notebook if self.above else self.kept
 
 
 class Call:
     """What a command's body sees. Flags are asked for by the name they are typed with."""
 
-    def __init__(self, ctx: click.Context) -> None:
-        self.ctx = ctx
+    def __init__(self, typed: Typed) -> None:
+        self.typed = typed
 
     def arg(self, name: str) -> str:
         """Return the positional argument; empty when it was not given."""
-        value = self.ctx.params.get(argument_key(name))
+        value = self.typed.values.get(argument_key(name))
         return value if isinstance(value, str) else ""
 
     def args(self, name: str) -> list[str]:
         """Return the remaining positional arguments, as typed."""
-        value = self.ctx.params.get(argument_key(name))
+        value = self.typed.values.get(argument_key(name))
         return [str(one) for one in value] if isinstance(value, tuple | list) else []
 
     def text(self, name: str) -> str:
@@ -76,8 +92,7 @@ class Call:
 
     def given(self, name: str) -> bool:
         """Tell whether the option was typed rather than left to its default."""
-        source = self.ctx.get_parameter_source(name.replace("-", "_"))
-        return source is click.core.ParameterSource.COMMANDLINE
+        return name.replace("-", "_") in self.typed.given
 
     @property
     def is_dry_run(self) -> bool:
@@ -87,7 +102,7 @@ class Call:
     @property
     def name(self) -> str:
         """The command as typed, such as ``cub unit list``."""
-        return self.ctx.command_path
+        return self.typed.path
 
     @cached_property
     def settings(self) -> ClientSettings:
@@ -142,7 +157,7 @@ class Call:
     def space_id(self) -> str:
         """The id of the one space; raises BadRequest for ``--space '*'``."""
         if not self.scope.space_id:
-            raise BadRequest(f"space wildcard * not permitted for command {self.ctx.info_name}", hint="name one space")
+            raise BadRequest(f"space wildcard * not permitted for command {self.typed.name}", hint="name one space")
         return self.scope.space_id
 
     @cached_property
@@ -160,11 +175,11 @@ class Call:
 
     def _value(self, name: str) -> object:
         key = name.replace("-", "_")
-        ctx: click.Context | None = self.ctx
-        while ctx is not None:
+        typed: Typed | None = self.typed
+        while typed is not None:
             # a group's option counts unless the command's own was typed
-            value: object = ctx.params.get(key)
+            value = typed.values.get(key)
             if value not in (None, False, ()):
                 return value
-            ctx = ctx.parent
-        return self.ctx.params.get(key)
+            typed = typed.above
+        return self.typed.values.get(key)

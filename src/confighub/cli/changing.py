@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import click
-
 from confighub.cli import output
-from confighub.cli.command import Command, argument, command, flag, option, options
+from confighub.cli.command import Command, Parameter, argument, command, flag, option, options
 from confighub.cli.kinds import Kind
 from confighub.cli.record_input import DRY_RUN, RECORD_INPUT, given_record, label_patch, put_labels, slug_of
 from confighub.cli.selecting import WHERE, id_term
@@ -29,7 +27,7 @@ Fill = Callable[["Call", "Wire"], None]
 
 def create_command(
     kind: Kind,
-    *extra: click.Parameter,
+    *extra: Parameter,
     fill: Fill | None = None,
     bulk: bool = True,
     example: str,
@@ -107,7 +105,7 @@ def said(call: Call, kind: Kind, verb: str, record: Wire) -> None:
 
 def update_command(
     kind: Kind,
-    *extra: click.Parameter,
+    *extra: Parameter,
     fill: Fill | None = None,
     bulk: bool = True,
     example: str,
@@ -161,7 +159,7 @@ def _update_one(call: Call, kind: Kind, fill: Fill | None) -> None:
     said(call, kind, "updated", changed)
 
 
-def delete_command(kind: Kind, *extra: click.Parameter, bulk: bool = True, example: str) -> Command:
+def delete_command(kind: Kind, *extra: Parameter, bulk: bool = True, example: str) -> Command:
     """Make the removal of one record, or of many."""
     many = (_ids(kind), WHERE) if bulk else ()
 
@@ -257,7 +255,7 @@ def _clone(call: Call, kind: Kind) -> None:
     report_many(call, kind, "create", done)
 
 
-def _clone_options(kind: Kind) -> tuple[click.Parameter, ...]:
+def _clone_options(kind: Kind) -> tuple[Parameter, ...]:
     prefixes = options("name-prefix", "Clone under new names that begin so.", metavar="PREFIX,…")
     if kind.noun is SPACE:
         return (prefixes, WHERE, _ids(kind))
@@ -270,7 +268,7 @@ def _clone_options(kind: Kind) -> tuple[click.Parameter, ...]:
     )
 
 
-def _ids(kind: Kind) -> click.Parameter:
+def _ids(kind: Kind) -> Parameter:
     word = kind.noun.word
     return options(kind.flag_name, f"Several {word}s by slug or id.", metavar=f"{word.upper()},…", complete=f"{word}s")
 

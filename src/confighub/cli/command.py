@@ -1,51 +1,80 @@
-"""How commands are written here, on top of Click.
-
-A command is a function of one ``Call``, decorated with its options:
+"""How commands are written here, and what one is: a function of one ``Call``, decorated with its parameters.
 
     @command(argument("unit"), WAIT, example="cub unit apply web --space dev")
     def apply(call: Call) -> None:
         \"\"\"Send the head of a unit to its target.\"\"\"
 
-Groups import a command's module only when the command is named, so a command pays for nothing
-but itself. Flags are spelled as the public client spells them: ``--wait=false`` is understood.
+What is declared here is plain data. ``typed`` reads a command line by it; ``clicked`` makes Click commands of it,
+for help, for completion, and to say what is wrong with a line. Groups import a command's module only when the
+command is named. Nothing here imports Click, which would take as long as a whole ``cub unit list`` may.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-import click
-
-from confighub.cli.call import Call, argument_key
 from confighub.errors import NotFound
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
+    from confighub.cli.call import Call
 
-Body = Callable[[Call], None]
-
-_WIDE = {"max_content_width": 120}
-_TRUE = frozenset({"true", "t", "1", "yes"})
-_FALSE = frozenset({"false", "f", "0", "no"})
+Body = Callable[["Call"], None]
+Sort = Literal["switch", "option", "argument"]
 
 
-class Command(click.Command):
+class Parameter:
+    """A switch, an option or a positional argument. ``opts`` are its spellings, ``off`` the one that turns it off."""
+
+    def __init__(
+        self,
+        sort: Sort,
+        name: str,
+        help_text: str = "",
+        *,
+        short: str = "",
+        metavar: str = "",
+        default: str | bool | None = None,
+        many: bool = False,
+        required: bool = False,
+        complete: str = "",
+        hidden: bool = False,
+        bare: str = "",
+    ) -> None:
+        self.sort = sort
+        self.key = argument_key(name) if sort == "argument" else name.replace("-", "_")
+        """Under which its value is kept; an option and an argument may have the same name."""
+        self.help = help_text
+        self.metavar = metavar
+        self.default = default
+        self.many = many
+        self.required = required
+        self.complete = complete
+        self.hidden = hidden
+        self.bare = bare
+        """What an option without a value means; empty when it needs one."""
+        dashed = [f"--{name}"] + ([f"-{short}"] if short else [])
+        self.opts = [] if sort == "argument" else dashed
+        self.off = f"--no-{name}" if sort == "switch" and default else ""
+
+    @property
+    def unset(self) -> object:
+        """The value when it is not typed."""
+        return () if self.many else self.default
+
+
+class Command:
     """A command whose body takes one ``Call``; ``example`` is shown at the end of its help."""
 
-    def __init__(self, body: Body, params: Sequence[click.Parameter], *, example: str, help_text: str) -> None:
-        super().__init__(None, params=[*params, *_everywhere()], help=help_text, context_settings=_WIDE)
+    def __init__(self, body: Body, params: Sequence[Parameter], *, example: str, help_text: str) -> None:
         self.body = body
+        self.params = [*params, *_EVERYWHERE]
         self.example = example
+        self.help = help_text
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, understanding ``--flag=false``."""
-        return super().parse_args(ctx, _spelled_out(args, self.params))
-
-    def invoke(self, ctx: click.Context) -> None:
+    def run(self, call: Call) -> None:
         """Run the body; a current space that is gone is said so, whoever noticed it."""
-        call = Call(ctx)
         try:
             self.body(call)
         except NotFound as error:
@@ -55,80 +84,54 @@ class Command(click.Command):
             message = f"the current space {slug} is not in the hub at {url}"
             raise NotFound(message, hint="cub context set --space SPACE") from error
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the example as it was typed, since Click would fill its lines."""
-        with formatter.section("Example"):
-            for line in self.example.splitlines():
-                formatter.write(f"{' ' * formatter.current_indent}{line}\n")
 
-
-class Group(click.Group):
+class Group:
     """Commands by name; each is given as ``module:attribute`` and imported when it is named."""
+
+    is_live = False
+    """Whether the commands are known to the hub only."""
 
     def __init__(
         self,
         help_text: str,
-        commands: dict[str, str | click.Command],
+        commands: dict[str, str | Command | Group],
         *,
-        options: Sequence[click.Parameter] = (),
+        options: Sequence[Parameter] = (),
         hidden: Iterable[str] = (),
     ) -> None:
-        super().__init__(None, help=help_text, params=[*options, *_everywhere()], context_settings=_WIDE)
-        self.lazy = commands
-        self.hidden_names = frozenset(hidden)
+        self.help = help_text
+        self.params = [*options, *_EVERYWHERE]
+        self.commands = commands
+        self.hidden = frozenset(hidden)
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return the names, sorted."""
-        return sorted(set(self.lazy) - self.hidden_names)
+    def names(self, call: Call) -> list[str]:  # noqa: ARG002
+        """Return the names that help shows, sorted."""
+        return sorted(set(self.commands) - self.hidden)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def find(self, name: str, call: Call) -> Command | Group | None:  # noqa: ARG002
         """Import and return the command; None for an unknown name."""
-        found = self.lazy.get(cmd_name)
+        found = self.commands.get(name)
         if isinstance(found, str):
             module, _, attribute = found.partition(":")
             found = getattr(importlib.import_module(f"confighub.cli.commands.{module}"), attribute)
-            self.lazy[cmd_name] = found
-        if found is not None:
-            found.name = cmd_name
+            assert isinstance(found, Command | Group)
+            self.commands[name] = found
         return found
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command and what is left for it; an unknown name is an error with a suggestion."""
-        name = args[0]
-        if name.startswith("-") or self.get_command(ctx, name) is not None:
-            return super().resolve_command(ctx, args)
-        import difflib
 
-        close = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
-        hint = f" (did you mean {close[0]}?)" if close else f" (see: {ctx.command_path} --help)"
-        raise click.UsageError(f'unknown command "{name}" for "{ctx.command_path}"{hint}')
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, understanding ``--flag=false``."""
-        return super().parse_args(ctx, _spelled_out(args, self.params))
-
-
-class LiveGroup(Group):
-    """A group whose commands are known to the hub only."""
-
-
-def command(*params: click.Parameter | Sequence[click.Parameter], example: str) -> Callable[[Body], Command]:
+def command(*params: Parameter | Sequence[Parameter], example: str) -> Callable[[Body], Command]:
     """Make a function of a ``Call`` a command; its docstring is the help."""
 
     def made(body: Body) -> Command:
-        flat = [one for given in params for one in ([given] if isinstance(given, click.Parameter) else given)]
+        flat = [one for given in params for one in ([given] if isinstance(given, Parameter) else given)]
         return Command(body, flat, example=example, help_text=body.__doc__ or "")
 
     return made
 
 
-def flag(name: str, help_text: str, *, short: str = "", on: bool = False, hidden: bool = False) -> click.Option:
+def flag(name: str, help_text: str, *, short: str = "", on: bool = False, hidden: bool = False) -> Parameter:
     """A switch; one that is on by default is turned off by ``--no-NAME`` or ``--NAME=false``."""
-    spelling = f"--{name}/--no-{name}" if on else f"--{name}"
-    declared = [f"-{short}", spelling] if short else [spelling]
-    return click.Option(declared, is_flag=True, default=on, help=help_text, hidden=hidden, show_default=on)
+    return Parameter("switch", name, help_text, short=short, default=on, hidden=hidden)
 
 
 def option(
@@ -139,80 +142,33 @@ def option(
     short: str = "",
     default: str | None = None,
     complete: str = "",
-    hidden: bool = False,
-) -> click.Option:
-    """An option with one value; ``complete`` names what shell completion offers."""
-    declared = [f"--{name}"] + ([f"-{short}"] if short else [])
-    return click.Option(
-        declared,
-        help=help_text,
-        metavar=metavar,
-        default=default,
-        hidden=hidden,
-        show_default=bool(default),
-        shell_complete=_offers(complete),
+    bare: str = "",
+) -> Parameter:
+    """An option with one value; ``complete`` names what completion offers, ``bare`` is the value of a mere NAME."""
+    return Parameter(
+        "option", name, help_text, metavar=metavar, short=short, default=default, complete=complete, bare=bare
     )
 
 
-def options(name: str, help_text: str, *, metavar: str, complete: str = "", short: str = "") -> click.Option:
+def options(name: str, help_text: str, *, metavar: str, complete: str = "", short: str = "") -> Parameter:
     """An option that may be repeated, or hold a comma list."""
-    declared = [f"--{name}"] + ([f"-{short}"] if short else [])
-    return click.Option(declared, multiple=True, help=help_text, metavar=metavar, shell_complete=_offers(complete))
+    return Parameter("option", name, help_text, metavar=metavar, short=short, many=True, complete=complete)
 
 
-def argument(name: str, *, required: bool = True, many: bool = False, complete: str = "") -> click.Argument:
+def argument(name: str, *, required: bool = True, many: bool = False, complete: str = "") -> Parameter:
     """A positional argument; ``many`` takes all that are left. An option may have the same name."""
-    return click.Argument(
-        [argument_key(name)],
-        required=required,
-        nargs=-1 if many else 1,
-        metavar=name.upper() if required else f"[{name.upper()}]",
-        type=click.UNPROCESSED,
-        shell_complete=_offers(complete),
-    )
+    metavar = name.upper() if required else f"[{name.upper()}]"
+    return Parameter("argument", name, metavar=metavar, required=required, many=many, complete=complete)
 
 
-def space_option() -> click.Option:
+def space_option() -> Parameter:
     """The ``--space`` of every command that works in one."""
     return option("space", "Space by slug or id; '*' means all of them.", metavar="SPACE", complete="spaces")
 
 
-def _everywhere() -> list[click.Parameter]:
-    return [flag("debug", "Show the HTTP exchange on standard error.")]
+def argument_key(name: str) -> str:
+    """Return the name under which a positional argument is kept, apart from an option so named."""
+    return f"{name.replace('-', '_')}_argument"
 
 
-def _offers(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]] | None:
-    if not kind:
-        return None
-
-    def offer(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from confighub.cli.completion import candidates
-
-        return candidates(kind, Call(ctx), incomplete)
-
-    return offer
-
-
-def _spelled_out(args: list[str], params: Sequence[click.Parameter]) -> list[str]:
-    """Return the arguments with ``--flag=true`` and ``--flag=false`` as the switches that Click knows."""
-    switches = {
-        spelling: one
-        for one in params
-        if isinstance(one, click.Option) and one.is_flag
-        for spelling in one.opts
-        if spelling.startswith("--")
-    }
-    spelled: list[str] = []
-    for position, word in enumerate(args):
-        if word == "--":
-            return spelled + args[position:]
-        name, equals, value = word.partition("=")
-        if not equals or name not in switches:
-            spelled.append(word)
-        elif value.lower() in _TRUE:
-            spelled.append(name)
-        elif value.lower() in _FALSE:
-            spelled += switches[name].secondary_opts[:1]
-        else:
-            raise click.UsageError(f'invalid argument "{value}" for "{name}": true or false')
-    return spelled
+_EVERYWHERE = (flag("debug", "Show the HTTP exchange on standard error."),)

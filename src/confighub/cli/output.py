@@ -15,9 +15,11 @@ from typing import Literal, TextIO
 from confighub.errors import BadRequest
 
 Row = Sequence[str]
+Colour = Literal["red", "green", "cyan"]
 How = Literal["text", "json", "jq", "yaml", "names", "mutations", "nothing"]
 
 _GAP = "    "
+_COLOURS: dict[Colour, int] = {"red": 31, "green": 32, "cyan": 36}
 _FORMATS: dict[str, How] = {
     "json": "json",
     "yaml": "yaml",
@@ -105,6 +107,12 @@ class Output:
     def table(self, header: Row, rows: Iterable[Row]) -> str:
         """Return the table, without its header when ``--no-header`` says so."""
         return table(header if self.header else None, rows)
+
+
+def coloured(text: str, colour: Colour, *, bold: bool = False) -> str:
+    """Return the text as a terminal shows it in that colour."""
+    start = f"\033[{_COLOURS[colour]}m" + ("\033[1m" if bold else "")
+    return f"{start}{text}\033[0m"
 
 
 def note(sentence: str) -> None:

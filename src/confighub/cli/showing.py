@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
-
 from confighub.cli import output
-from confighub.cli.command import Command, argument, command, flag, option, space_option
+from confighub.cli.command import Command, Parameter, argument, command, flag, option, space_option
 from confighub.cli.kinds import Column, Kind, at, common_details, plain
 from confighub.cli.selecting import WHERE
 from confighub.errors import NotFound
@@ -38,7 +36,7 @@ CONTAINS = option("contains", "Only what contains this text.", metavar="TEXT")
 VERBOSE = flag("verbose", "Print the whole record.")
 
 
-def list_command(kind: Kind, *extra: click.Parameter, example: str) -> Command:
+def list_command(kind: Kind, *extra: Parameter, example: str) -> Command:
     """Make the list of a noun."""
 
     @command(*space_of(kind), WHERE, CONTAINS, SELECT, LIST_OUTPUT, *extra, example=example)
@@ -89,7 +87,7 @@ def sorted_by(path: str, records: list[Wire], entity: str) -> list[Wire]:
     return sorted(having, key=lambda one: _rank(value(one)), reverse=backwards) + without
 
 
-def get_command(kind: Kind, *extra: click.Parameter, example: str) -> Command:
+def get_command(kind: Kind, *extra: Parameter, example: str) -> Command:
     """Make the look at one record."""
 
     @command(
@@ -121,7 +119,7 @@ def show_record(call: Call, kind: Kind, record: Wire) -> None:
     call.out.show(value, lambda: output.pairs((one.title, one.cell(record)) for one in rows))
 
 
-def space_of(kind: Kind) -> tuple[click.Parameter, ...]:
+def space_of(kind: Kind) -> tuple[Parameter, ...]:
     """Return the ``--space`` option for a noun that lives in spaces."""
     return (space_option(),) if kind.in_space else ()
 

@@ -47,7 +47,9 @@ def connect(host: str, port: int, *, is_secure: bool, timeout_s: float) -> Conne
 class _Plain:
     def __init__(self, host: str, port: int, timeout_s: float) -> None:
         self.host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self.sock = socket.create_connection((host, port), timeout=timeout_s)
+        # a name in bytes is not given to the codec for foreign names, whose import takes longer than to connect
+        name = host.encode() if host.isascii() else host
+        self.sock = socket.create_connection((name, port), timeout=timeout_s)  # type: ignore[arg-type]
         # small requests would otherwise wait for the peer's delayed acknowledgement
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = self.sock.makefile("rb")

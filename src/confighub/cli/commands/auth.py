@@ -6,8 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-import click
-
+from confighub.cli.asking import ask
 from confighub.cli.command import Group, argument, command, flag, option
 from confighub.cli.output import pairs
 from confighub.cli.showing import DATA_OUTPUT
@@ -50,7 +49,7 @@ def login(call: Call) -> None:
         raise BadRequest(
             "who? there is no terminal to ask on", hint="--username NAME --password-stdin, or --token-stdin"
         )
-    username = call.text("username") or str(click.prompt("User", err=True))
+    username = call.text("username") or ask("User")
     _log_in(call, Session(username=username, auth_type="Basic", password=_password(call, username)))
 
 
@@ -150,7 +149,7 @@ def _password(call: Call, username: str) -> str:
         return sys.stdin.readline().rstrip("\n")
     if not sys.stdin.isatty():
         raise BadRequest(f"no password for {username}, and no terminal to ask on", hint="--password-stdin")
-    return str(click.prompt(f"Password of {username}", hide_input=True, err=True))
+    return ask(f"Password of {username}", is_secret=True)
 
 
 GROUP = Group(

@@ -23,8 +23,9 @@ _SHELLS: dict[str, type[ShellComplete]] = {
 def _script(shell: str, how: str) -> Command:
     @command(flag("no-descriptions", "Offer names without their help."), example=how)
     def body(call: Call) -> None:
-        root = call.ctx.find_root().command
-        call.out.write(_SHELLS[shell](root, {}, "cub", "_CUB_COMPLETE").source())
+        from confighub.cli.clicked import ROOT
+
+        call.out.write(_SHELLS[shell](ROOT, {}, "cub", "_CUB_COMPLETE").source())
 
     body.help = f"Print the completion script for {shell}."
     return body

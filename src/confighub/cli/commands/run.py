@@ -12,10 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from confighub.cli.call import Call
-from confighub.cli.command import Command, LiveGroup, argument, flag, option
+from confighub.cli.command import Command, Group, Parameter, argument, flag, option
 from confighub.cli.invoking import INVOKING, invoke
 from confighub.errors import BadRequest, ConfigHubError, NotFound, RetryLater
 
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from confighub.client.transport import Wire
 
 _TOOLCHAIN = "Kubernetes/YAML"
-_FLAGS_OF_OURS = frozenset(one.name for one in INVOKING)
+_FLAGS_OF_OURS = frozenset(one.key for one in INVOKING)
 _KEPT = "functions.json"
 _ANY = "*"
 
@@ -33,8 +31,8 @@ class FunctionCommand(Command):
 
     def __init__(self, signature: Wire) -> None:
         self.signature = signature
+        self.name = str(signature["FunctionName"])
         self.parameters: list[Wire] = signature.get("Parameters") or []
-        name = str(signature["FunctionName"])
         super().__init__(
             self._run,
             [
@@ -42,11 +40,11 @@ class FunctionCommand(Command):
                 *(self._option(one) for one in self.parameters),
                 *INVOKING,
             ],
-            example=_example(name, self.parameters),
-            help_text=str(signature.get("Description") or f"Run {name}."),
+            example=_example(self.name, self.parameters),
+            help_text=str(signature.get("Description") or f"Run {self.name}."),
         )
 
-    def _option(self, parameter: Wire) -> click.Parameter:
+    def _option(self, parameter: Wire) -> Parameter:
         words = str(parameter.get("Description") or parameter.get("Example") or "").rstrip(".")
         need = " Required." if parameter.get("Required") else ""
         return option(
@@ -88,37 +86,33 @@ class FunctionCommand(Command):
         return typed + [{"Value": word} for word in surplus]
 
 
-class Functions(LiveGroup):
+class Functions(Group):
     """The group of all functions that the hub knows."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the functions; of those last seen when the hub is away."""
-        return sorted(_signatures(Call(ctx)))
+    is_live = True
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def names(self, call: Call) -> list[str]:
+        """Return the names of the functions; of those last seen when the hub is away."""
+        return sorted(_signatures(call))
+
+    def find(self, name: str, call: Call) -> Command | None:
         """Return the sub-command made from the function's signature; None when there is no such function."""
-        signature = _signatures(Call(ctx)).get(cmd_name)
-        if signature is None:
-            return None
-        made = FunctionCommand(signature)
-        made.name = cmd_name
-        return made
+        signature = _signatures(call).get(name)
+        return None if signature is None else FunctionCommand(signature)
 
 
 def _signatures(call: Call) -> dict[str, Wire]:
     """Return the functions of the hub by name, and keep them; the kept ones when the hub is away."""
-    root = call.ctx.find_root()
-    if call.ctx.resilient_parsing:
+    if call.typed.is_completing:
         # a shell that completes wants names or silence
         try:
             return _asked(call)
         except ConfigHubError:
             return {}
-    cached = root.meta.get(_KEPT)
-    if isinstance(cached, dict):
-        return cached
-    functions = _asked(call)
-    root.meta[_KEPT] = functions
+    notebook = call.typed.notebook
+    if _KEPT not in notebook:
+        notebook[_KEPT] = _asked(call)
+    functions: dict[str, Wire] = notebook[_KEPT]
     return functions
 
 

@@ -6,8 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import click
-
+from confighub.cli.asking import confirm
 from confighub.cli.changing import report_many
 from confighub.cli.command import argument, command, flag, option, space_option
 from confighub.cli.commands.unit_create import KIND
@@ -185,7 +184,7 @@ def _confirm(call: Call, units: list[Wire]) -> None:
     if not sys.stdin.isatty():
         raise BadRequest(f"destroy of {len(units)} units in {call.scope.words} is not confirmed: {names}", hint="--yes")
     note(f"This removes {len(units)} units of {call.scope.words} from their targets: {names}")
-    if not click.confirm("Go on?", default=False, err=True):
+    if not confirm("Go on?"):
         raise BadRequest("nothing was destroyed")
 
 

@@ -7,12 +7,10 @@ import sys
 from base64 import b64decode
 from typing import TYPE_CHECKING
 
-import click
-
 from confighub.cli.command import argument, command, flag, option, space_option
 from confighub.cli.invoking import resource_rows
 from confighub.cli.kinds import Column, Kind
-from confighub.cli.output import an_id, as_json, labels, moment_utc, one_of_map, table
+from confighub.cli.output import Colour, an_id, as_json, coloured, labels, moment_utc, one_of_map, table
 from confighub.cli.revisions import revision_of
 from confighub.cli.selecting import the_unit
 from confighub.cli.showing import DATA_OUTPUT, SELECT, VERBOSE, show_record
@@ -147,9 +145,9 @@ def diff(call: Call) -> None:
 
 
 def _coloured(line: str) -> str:
-    colours = {"+": "green", "-": "red", "@": "cyan"}
+    colours: dict[str, Colour] = {"+": "green", "-": "red", "@": "cyan"}
     colour = colours.get(line[0])
-    return click.style(line.rstrip("\n"), fg=colour) if colour else line
+    return coloured(line.rstrip("\n"), colour) if colour else line
 
 
 @command(

@@ -36,7 +36,7 @@ def tree(call: Call) -> None:
     node, edge = call.text("node"), call.text("edge")
     if node not in ("unit", "space") or edge not in ("clone", "link"):
         raise BadRequest(f"no such tree: {node} by {edge}", hint="--node unit|space --edge clone|link")
-    units = _units(call, everywhere=node == "space" and not call.ctx.params.get("space"))
+    units = _units(call, everywhere=node == "space" and not call.typed.values.get("space"))
     names = {str(one["Unit"]["UnitID"]): _name(one) for one in units}
     pairs = _clones(units) if edge == "clone" else _links(call, names)
     if node == "space":

@@ -7,6 +7,7 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
 from confighub.cli.applying import tell_what_is_next
+from confighub.cli.asking import edited
 from confighub.cli.changing import report_many, said
 from confighub.cli.command import argument, command, flag, option, space_option
 from confighub.cli.commands.unit_create import KIND, target_id
@@ -248,11 +249,9 @@ def _difference(before: Wire, after: Wire) -> str:
 )
 def edit(call: Call) -> None:
     """Open the text of a unit in $EDITOR and store what comes back."""
-    import click
-
     unit = the_unit(call, call.arg("unit"))["Unit"]
     before = b64decode(unit.get("Data") or "").decode()
-    after = click.edit(before, extension=".yaml")
+    after = edited(before)
     if after is None or after == before:
         call.out.say(f"unit {unit['Slug']} is unchanged")
         return

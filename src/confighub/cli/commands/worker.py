@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 from confighub.cli.changing import delete_command, store_new, update_command
 from confighub.cli.command import Group, argument, command, flag, option, options, space_option
 from confighub.cli.kinds import Column, Kind
@@ -23,6 +21,7 @@ from confighub.cli.showing import (
     show_record,
     the_record,
 )
+from confighub.cli.typed import truth
 from confighub.cli.waiting import WAITING, seconds
 from confighub.client.collection import WORKER, Noun
 
@@ -67,14 +66,7 @@ STATUS_KIND = Kind(
 
 _HABITS = (
     option("poll-interval", "How often at most it looks by itself.", metavar="DURATION"),
-    click.Option(
-        ["--auto-apply"],
-        type=click.BOOL,
-        is_flag=False,
-        flag_value="true",
-        metavar="true|false",
-        help="Apply new heads of live units by itself.",
-    ),
+    option("auto-apply", "Apply new heads of live units by itself.", metavar="true|false", bare="true"),
 )
 
 
@@ -84,7 +76,7 @@ def fill(call: Call, record: Wire) -> None:
         seconds(call.text("poll-interval"))
         record["PollInterval"] = call.text("poll-interval")
     if call.given("auto-apply"):
-        record["AutoApply"] = call.yes("auto-apply")
+        record["AutoApply"] = truth("auto-apply", call.text("auto-apply"))
 
 
 def default_name(space: Wire) -> str:
