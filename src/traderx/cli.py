@@ -17,6 +17,7 @@ _COMMANDS = {
     "install-envs": "installing:install_envs",
     "logs": "looking:logs",
     "ordered-apply": "deploying:ordered_apply",
+    "posture": "looking:posture",
     "proj": "looking:proj",
     "promote": "deploying:promote",
     "quarantine": "recovering:quarantine",

@@ -17,6 +17,7 @@ COMMANDS = [
     "install-envs",
     "logs",
     "ordered-apply",
+    "posture",
     "proj",
     "promote",
     "quarantine",
