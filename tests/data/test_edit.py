@@ -82,9 +82,11 @@ def test_a_removed_list_item_is_recorded_by_position() -> None:
     assert changes == {"env.0.name": ("Update", "B\n"), "env.1": ("Delete", "name: B\nvalue: x\n")}
 
 
-def test_an_edited_document_is_not_parsed_from_the_start() -> None:
+def test_an_edited_document_is_not_parsed_when_the_one_before_was_read() -> None:
     text = "a: 1\nb: [x, y]\n"
-    editor = Editor(document(text.encode()))
+    before = document(text.encode())
+    assert before.data == {"a": 1, "b": ["x", "y"]}
+    editor = Editor(before)
     editor.set(("a",), 2)
     source, _ = editor.finish()
 

@@ -53,6 +53,26 @@ def readable(source: bytes) -> bytearray:
     return bytearray(source)
 
 
+FEW = 12
+
+
+def are_simple(source: bytes) -> bool:
+    """Say whether there are no more than FEW brackets, each closed on its own line; never wrong with True."""
+    left = FEW
+    for opening, closing in ((b"{", b"}"), (b"[", b"]")):
+        at = source.find(opening)
+        while at >= 0:
+            end = source.find(b"\n", at)
+            stop = len(source) if end < 0 else end
+            rest = source[at:stop]
+            found = rest.count(opening)
+            left -= found
+            if left < 0 or found > rest.count(closing) or b"#" in rest or b'"' in rest or b"'" in rest:
+                return False
+            at = source.find(opening, stop)
+    return True
+
+
 def flattened(source: bytes) -> bytearray | None:
     """Return a copy without comments and line ends between brackets; None when there are none, or it is no YAML."""
     try:

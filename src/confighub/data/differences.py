@@ -7,7 +7,7 @@ Source: spec merge.md, "Computing mutations".
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from confighub.data import normal
 from confighub.data.comments import can_be_beside
@@ -23,10 +23,13 @@ from confighub.data.tree import (
     SEQ,
     VAL_STYLE,
     first_child,
+    key_place,
     next_sibling,
     node_key,
     node_type,
     node_value,
+    value_place,
+    value_size,
 )
 from confighub.records.mutations import MutationType
 
@@ -91,7 +94,7 @@ class _Comparison:
 
     @staticmethod
     def _is_empty(holder: Document, part: _Part) -> bool:
-        return bool(first_child(holder.tree, part.node) == NONE)
+        return first_child(holder.tree, part.node) == NONE
 
     def _are_same_bytes(self, was: _Part, now: _Part) -> bool:
         if not self._can_skip or was.start < 0 or was.end < 0 or now.start < 0 or now.end < 0:
@@ -151,11 +154,9 @@ class _Comparison:
         if (old_kind ^ new_kind) & (VAL_STYLE | ALIAS) or old_kind & (MAP | SEQ) or (old_kind ^ new_kind) & PROPERTIES:
             return False
         old_view, new_view = node_value(old.tree, old_node), node_value(new.tree, new_node)
-        if (old_view is None) != (new_view is None):
+        if old_view != new_view:
             return False
-        value = b"" if old_view is None else bytes(old_view)
-        if old_view is not None and value != bytes(new_view):
-            return False
+        value = old_view or b""
         is_quoted = bool(old_kind & (QUOTED | BLOCK_SCALAR))
         if old_kind & PROPERTIES or any(can_be_beside(one, value, is_quoted=is_quoted) for one in (old, new)):
             return normal.value_text(old, old_node) == normal.value_text(new, new_node)
@@ -169,10 +170,9 @@ def _entries(holder: Document, part: _Part) -> dict[str, _Part]:
     nodes: list[int] = []
     starts: list[int] = []
     while child != NONE:
-        view = node_key(tree, child)
-        keys.append("" if view is None else bytes(view).decode())
+        keys.append(node_key(tree, child).decode())
         nodes.append(child)
-        starts.append(_offset(holder, view))
+        starts.append(_within(holder, key_place(tree, child)))
         child = next_sibling(tree, child)
     ends = [*starts[1:], part.end]
     entries: dict[str, _Part] = {}
@@ -190,21 +190,19 @@ def _items(holder: Document, part: _Part) -> list[_Part]:
         nodes.append(child)
         kind = node_type(tree, child)
         first = first_child(tree, child) if kind & (MAP | SEQ) else NONE
-        view = None if kind & SEQ else node_value(tree, child) if not kind & MAP else None
-        if first != NONE and kind & MAP:
-            view = node_key(tree, first)
-        starts.append(_offset(holder, view))
+        if kind & MAP:
+            starts.append(_within(holder, key_place(tree, first)) if first != NONE else -1)
+        else:
+            has_text = not kind & SEQ and value_size(tree, child)
+            starts.append(_within(holder, value_place(tree, child)) if has_text else -1)
         child = next_sibling(tree, child)
     return [
         _Part(node, "", start, end) for node, start, end in zip(nodes, starts, [*starts[1:], part.end], strict=False)
     ]
 
 
-def _offset(holder: Document, view: Any) -> int:
+def _within(holder: Document, at: int) -> int:
     """Return where a scalar stands, or -1 for one that was decoded elsewhere."""
-    if view is None or len(view) == 0:
-        return -1
-    at = holder.offset(view)
     return at if 0 <= at < len(holder.source) else -1
 
 

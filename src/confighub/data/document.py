@@ -13,9 +13,9 @@ PyYAML's C parser names the place when a text does not parse.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import re2
 import ryml
@@ -23,16 +23,16 @@ import ryml
 from confighub.data import brackets, meaning, problems, scalars
 from confighub.data.cache import Cache
 from confighub.data.lazy import lazy
+from confighub.data.path import MISSING, get
 from confighub.data.tree import (
     MAP,
     NONE,
     SEQ,
-    STREAM,
-    address,
-    address_of,
+    Tree,
     children,
     find_child,
-    first_child,
+    has_twin,
+    last_child,
     node_key,
     node_type,
     nth_child,
@@ -47,7 +47,26 @@ _CODE_BEFORE_MARKER = re.compile(rb"^[ \t]*[^ \t\r\n#%]", re.MULTILINE)
 _REFERENCE = re2.compile(r"(?:^|[\s\[\]{},])[&*][^\s&*]")
 _TAG = re2.compile(r"(?:^|[\s\[\]{},])![^\s=]")
 _BOM = b"\xef\xbb\xbf"
+# Without such an indentation, so many dashes on a line, or so many brackets, no document has a hundred levels.
+_DEEP = b" " * 24
+_DEEP_LIST = b"- " * 8
+_SMALL = 16
+"""Up to so many nodes are read one by one; the parser's way through JSON is faster beyond."""
 _parsing = Lock()
+
+
+Apply = Callable[[Any, tuple[str | int, ...], Any], Any]
+"""Makes a change in plain data: takes the data, the steps and the value, returns the changed data."""
+Change = tuple[Apply, tuple[str | int, ...], Any]
+_MANY = 64
+"""So many changes are kept to be made later; more are made at once."""
+
+
+def changed(data: Any, changes: list[Change]) -> Any:
+    """Return plain data with some changes, in order; what they do not touch is shared."""
+    for apply, steps, value in changes:
+        data = apply(data, steps, value)
+    return data
 
 
 class Document:
@@ -58,27 +77,34 @@ class Document:
 
     def __init__(self, source: bytes) -> None:
         self.source = source
-        self._buffer = b""  # type: bytes | bytearray
-        self._base = 0
+        self.memo: dict[Any, Any] = {}
+        """What later layers computed from this content, by their own keys."""
         self._nodes: dict[tuple[str | int, ...], int] = {}
+        self._located: dict[tuple[str | int, ...], tuple[int, int]] = {}
+        self._made_of: tuple[Any, list[Change]] | None = None
 
     @classmethod
-    def derived(cls, source: bytes, data: Any, *, has_unique_keys: bool = False) -> Document:
-        """Return a document whose meaning is known from the edit that made it; it is parsed when first needed."""
+    def derived(cls, before: Document, source: bytes, changes: list[Change]) -> Document:
+        """Return a document whose meaning is known from the changes that made it; it is parsed when first needed."""
         made = cls(source)
-        made.__dict__["data"] = data
-        if has_unique_keys:
+        if "data" in before.__dict__:
+            made._made_of = (before.data, changes)
+        elif before._made_of is not None:
+            data, earlier = before._made_of
+            is_long = len(earlier) + len(changes) > _MANY
+            made._made_of = (before.data, changes) if is_long else (data, earlier + changes)
+        if before.__dict__.get("has_equal_keys") is False:
             made.__dict__["has_equal_keys"] = False
         return made
 
     @lazy
-    def tree(self) -> Any:
-        """The parser's flat tree; its scalars are views on a private copy of the source."""
+    def tree(self) -> Tree:
+        """The parser's flat tree; its scalars stand in a private copy of the source."""
         with _parsing:
-            known = self.__dict__.get("tree")
+            known: Tree | None = self.__dict__.get("tree")
             if known is not None:
                 return known
-            buffer = brackets.readable(self.source)
+            buffer = bytearray(self.source) if self.is_plain else brackets.readable(self.source)
             try:
                 tree = parsed(buffer)
             except ryml.ExceptionBasic as error:
@@ -87,20 +113,21 @@ class Document:
                     raise problems.unreadable(self.source, error) from None
                 buffer = flat
                 tree = _read_again(buffer, self.source)
-            # the tree points into this very buffer
-            self._buffer, self._base = buffer, address_of(buffer)
             self.__dict__["tree"] = tree
             return tree
 
     @lazy
     def root(self) -> int:
         """The node of the document itself."""
-        tree = self.tree
-        return int(first_child(tree, 0)) if node_type(tree, 0) & STREAM == STREAM else 0
+        return self.tree.root
 
     @lazy
     def data(self) -> Any:
         """What the document means: dicts in source order, lists, and scalars; the first of equal keys counts."""
+        if self._made_of is not None:
+            data, changes = self._made_of
+            self._made_of = None
+            return changed(data, changes)
         tree, source = self.tree, self.source
         if not (self.root or self.has_aliases or (b"!" in source and _TAG.search(source))):
             found = meaning.quick(tree, len(source))
@@ -111,10 +138,72 @@ class Document:
                     return data
         return meaning.walked(tree, self.root, self.place)
 
-    def place(self, view: memoryview) -> tuple[int, int]:
-        """Return the line and the column of a scalar of the tree, both from 1."""
-        before = self.source[: max(self.offset(view), 0)].decode("utf-8", "replace")
+    def place(self, at: int) -> tuple[int, int]:
+        """Return the line and the column of an offset, both from 1."""
+        before = self.source[: max(at, 0)].decode("utf-8", "replace")
         return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+    @property
+    def is_known(self) -> bool:
+        """True when the data is there already, or can be made from that of the document before."""
+        return "data" in self.__dict__ or self._made_of is not None
+
+    @property
+    def is_read(self) -> bool:
+        """True when the data is known, or the tree alone cannot tell it."""
+        return "data" in self.__dict__ or self._made_of is not None or not self.is_plain
+
+    @lazy
+    def is_plain(self) -> bool:
+        """True when every node means what stands there: no aliases, tags, merged maps, and no uncommon forms."""
+        source = self.source
+        return not (
+            (b"<" in source and b"<<" in source)
+            or (b"?" in source and b"? " in source)
+            or b"\xed" in source
+            or _DEEP in source
+            or _DEEP_LIST in source
+            or self.has_aliases
+            or (b"!" in source and _TAG.search(source) is not None)
+            or not brackets.are_simple(source)
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing stands here but comments, or null.
+
+        Raises: NotYaml, with line and column, for what cannot be read.
+        """
+        if not self.is_read and self.is_container:
+            return False
+        return self.data is None
+
+    @property
+    def is_container(self) -> bool:
+        """True when the whole document is a map or a list."""
+        return bool(node_type(self.tree, self.tree.root) & (MAP | SEQ))
+
+    def at(self, steps: tuple[str | int, ...]) -> Any:
+        """Return the value at plain steps, or MISSING; of a document not read yet only that place is read."""
+        if not self.is_read:
+            node = self.find(steps)
+            if node != NONE:
+                return self.value(node, steps)
+            if not any(type(step) is str and step.isdigit() for step in steps):
+                return MISSING
+        return get(self.data, steps)
+
+    def value(self, node: int, steps: tuple[str | int, ...]) -> Any:
+        """Return what a node at these steps means, in a document that is not read yet."""
+        tree = self.tree
+        if not node_type(tree, node) & (MAP | SEQ):
+            return self.scalar(node)
+        last = node
+        while (below := last_child(tree, last)) != NONE:
+            last = below
+        if last - node > _SMALL:
+            return get(self.data, steps)
+        return meaning.walked(tree, node, self.place)
 
     @lazy
     def newline(self) -> bytes:
@@ -130,15 +219,6 @@ class Document:
             return False
         return _REFERENCE.search(source) is not None
 
-    @lazy
-    def memo(self) -> dict[Any, Any]:
-        """What later layers computed from this content, by their own keys."""
-        return {}
-
-    def offset(self, view: memoryview) -> int:
-        """Return where a scalar of the tree begins in the source, or a number outside it for one decoded elsewhere."""
-        return address(view) - self._base
-
     def find_child(self, node: int, step: str | int) -> int:
         """Return the child at a key or list position, or NONE; a text of digits counts as a position in a list.
 
@@ -147,7 +227,7 @@ class Document:
         tree = self.tree
         kind = node_type(tree, node)
         if kind & MAP:
-            found: int = find_child(tree, node, str(step).encode())
+            found = find_child(tree, node, str(step).encode())
             if found != NONE and self.has_equal_keys:
                 self._refuse_equal_keys(node, str(step).encode())
             return found
@@ -156,15 +236,14 @@ class Document:
         return NONE
 
     def _refuse_equal_keys(self, node: int, key: bytes) -> None:
-        keys = [bytes(node_key(self.tree, child)) for child in self.children(node)]
+        keys = [node_key(self.tree, child) for child in self.children(node)]
         if keys.count(key) > 1:
-            raise BadPath(f"a map here has the key twice: {key.decode()}")
+            raise _equal_keys(key)
 
     @lazy
     def has_equal_keys(self) -> bool:
         """True when some map may have a key twice; documents with aliases are looked at map by map."""
-        size: int = self.tree.size()
-        return meaning.count_nodes(self.data) != size
+        return meaning.count_nodes(self.data) != self.tree.size()
 
     def find(self, steps: tuple[str | int, ...]) -> int:
         """Return the node at keys and list positions, or NONE; aliases are not followed."""
@@ -173,27 +252,58 @@ class Document:
             node = self._nodes[steps] = self._find(steps)
         return node
 
+    def locate(self, steps: tuple[str | int, ...]) -> tuple[int, int]:
+        """Return the node at the steps, or the deepest existing one, and how many steps lead there.
+
+        Aliases are not followed. Raises: BadPath when a map on the way has a key of the steps twice.
+        """
+        found = self._located.get(steps)
+        if found is None:
+            found = self._located[steps] = self._locate(steps)
+        return found
+
+    def _locate(self, steps: tuple[str | int, ...]) -> tuple[int, int]:
+        tree, node = self.tree, self.tree.root
+        may_be_twice = self.__dict__.get("has_equal_keys") is not False
+        for depth, step in enumerate(steps):
+            kind, below = node_type(tree, node), NONE
+            if kind & MAP:
+                key = str(step).encode()
+                below = find_child(tree, node, key)
+                if below != NONE and may_be_twice and has_twin(tree, below, key):
+                    raise _equal_keys(key)
+            elif kind & SEQ and type(step) is int:
+                below = nth_child(tree, node, step)
+            if below == NONE:
+                return node, depth
+            node = below
+        return node, len(steps)
+
     def _find(self, steps: tuple[str | int, ...]) -> int:
-        if not steps:
-            return self.root
-        above = self.find(steps[:-1])
-        if above == NONE:
-            return NONE
-        tree, step = self.tree, steps[-1]
-        kind = node_type(tree, above)
-        if kind & MAP:
-            return int(find_child(tree, above, str(step).encode()))
-        if kind & SEQ and type(step) is int:
-            return nth_child(tree, above, step)
-        return NONE
+        tree, node = self.tree, self.tree.root
+        for step in steps:
+            kind = node_type(tree, node)
+            if kind & MAP:
+                node = find_child(tree, node, str(step).encode())
+            elif kind & SEQ and type(step) is int:
+                node = nth_child(tree, node, step)
+            else:
+                return NONE
+            if node == NONE:
+                return NONE
+        return node
+
+    def note(self, steps: tuple[str | int, ...], node: int) -> None:
+        """Remember which node was found at the steps."""
+        self._nodes[steps] = node
 
     def type_of(self, node: int) -> int:
         """Return the parser's type bits of a node."""
-        return int(node_type(self.tree, node))
+        return node_type(self.tree, node)
 
     def key_of(self, node: int) -> str:
         """Return the key of a map entry."""
-        return bytes(node_key(self.tree, node)).decode()
+        return node_key(self.tree, node).decode()
 
     def children(self, node: int) -> list[int]:
         """Return the node's children in source order."""
@@ -204,8 +314,11 @@ class Document:
         return meaning.scalar(self.tree, node, node_type(self.tree, node))
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+def _equal_keys(key: bytes) -> BadPath:
+    return BadPath(f"a map here has the key twice: {key.decode()}")
+
+
+class Placed(NamedTuple):
     """A document and where its bytes lie in a text."""
 
     document: Document
@@ -223,6 +336,8 @@ class Stream:
 
     def replaced(self, changed: dict[int, bytes]) -> str:
         """Return the text with some documents' bytes exchanged, by position; every other byte stays."""
+        if len(self.documents) == 1 and self.documents[0].end - self.documents[0].start == len(self.source):
+            return changed[0].decode() if changed else self.text
         parts: list[bytes] = []
         at = 0
         for position, new in sorted(changed.items()):
@@ -277,7 +392,7 @@ def document(source: bytes, *, before: bytes = b"") -> Document:
     if found is None:
         found = Document(source)
         try:
-            found.data  # noqa: B018 - reading it parses
+            found.is_empty  # noqa: B018 - asking parses
         except NotYaml as error:
             raise _moved(error, before) from None
         _documents.put(source, found, len(source))
@@ -308,7 +423,7 @@ def _cut(source: bytes) -> list[Placed]:
         code = _CODE if position == last or source[end] == 0x2E else _CODE_BEFORE_MARKER
         if code.search(source, begin, end) or _has_code_beside(source, begin, end):
             found = document(source[begin:end] if end - begin < len(source) else source, before=source[:begin])
-            if found.data is not None:
+            if not found.is_empty:
                 placed.append(Placed(found, begin, end))
     return placed
 
@@ -321,7 +436,7 @@ def _has_code_beside(source: bytes, begin: int, end: int) -> bool:
     return source[begin : stop if stop >= 0 else end].strip()[:1] not in (b"", b"#")
 
 
-def _read_again(buffer: bytearray, source: bytes) -> Any:
+def _read_again(buffer: bytearray, source: bytes) -> Tree:
     try:
         return parsed(buffer)
     except ryml.ExceptionBasic as error:

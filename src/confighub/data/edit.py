@@ -37,12 +37,7 @@ def locate(document: Document, steps: Steps) -> tuple[int, int]:
 
     Raises: BadPath when the way leads through an alias, or a map on it has equal keys.
     """
-    if not document.has_aliases and not document.has_equal_keys:
-        for depth in range(len(steps), -1, -1):
-            node = document.find(steps[:depth])
-            if node != NONE:
-                return node, depth
-    return _locate_closely(document, steps)
+    return _locate_closely(document, steps) if document.has_aliases else document.locate(steps)
 
 
 def _locate_closely(document: Document, steps: Steps) -> tuple[int, int]:

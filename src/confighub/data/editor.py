@@ -12,14 +12,30 @@ from typing import Any
 from confighub.data import comments, edit, normal, render
 from confighub.data.additions import add_item
 from confighub.data.differences import Changes, changes, changes_at
-from confighub.data.document import Document, document, forget, remember
+from confighub.data.document import Apply, Change, Document, changed, document, remember
 from confighub.data.path import MISSING, Step, Steps, get, join
 from confighub.data.removals import remove
 from confighub.data.render import Layout, Raw
 from confighub.data.splice import Splice, spliced
-from confighub.data.tree import BLOCK_SCALAR, FLOW, MAP, NONE, PROPERTIES, SEQ, child_at, node_type
+from confighub.data.tree import (
+    BLOCK_SCALAR,
+    FLOW,
+    MAP,
+    NONE,
+    PROPERTIES,
+    SEQ,
+    children,
+    first_child,
+    node_type,
+    nth_child,
+)
 from confighub.errors import BadPath, NotYaml
 from confighub.records.mutations import MutationType
+
+_UNREAD: Any = object()
+"""Stands for data that nobody asked for yet."""
+_MANY = 16
+"""From so many changes on, the data with all of them is kept at hand."""
 
 
 class Editor:
@@ -29,7 +45,9 @@ class Editor:
         self.origin = origin
         self._now = origin
         self._splices: list[Splice] = []
-        self._expected: Any = origin.data
+        # the data with all changes is only made when single places do not tell enough
+        self._expected: Any = _UNREAD
+        self._waiting: list[Change] = []
         self._needs_reading = False
         self._touched: dict[Steps, MutationType] = {}
         self._texts: dict[Steps, str] = {}
@@ -43,7 +61,25 @@ class Editor:
     @property
     def data(self) -> Any:
         """The document's data with all changes so far."""
+        if self._expected is _UNREAD:
+            self._expected = changed(self._now.data, self._waiting)
         return self._expected
+
+    def at(self, steps: Steps) -> Any:
+        """Return the value at plain steps with all changes so far, or MISSING."""
+        if self._expected is not _UNREAD:
+            return get(self._expected, steps)
+        for apply, place, value in reversed(self._waiting):
+            if place[: len(steps)] == steps[: len(place)]:
+                return value if place == steps and apply is _with else get(self.data, steps)
+        return self._now.at(steps)
+
+    def _expect(self, apply: Apply, steps: Steps, value: Any = None) -> None:
+        self._waiting.append((apply, steps, value))
+        if self._expected is not _UNREAD:
+            self._expected = apply(self._expected, steps, value)
+        elif len(self._waiting) == _MANY:
+            self._expected = self.data
 
     @property
     def document(self) -> Document:
@@ -56,13 +92,23 @@ class Editor:
         """True when the text differs from the origin's."""
         return bool(self._splices) or self._now is not self.origin
 
+    def touches(self, places: tuple[Steps, ...]) -> bool:
+        """Say whether anything at, above or below one of the places was changed."""
+        heads = {place[0] for place in places}
+        return any(
+            steps[: len(place)] == place[: len(steps)]
+            for steps in (*self._touched, *self._moved)
+            if not steps or steps[0] in heads
+            for place in places
+        )
+
     def set(self, steps: Steps, value: Any) -> bool:
         """Put a value at the steps, adding missing map keys; return whether anything changed.
 
         A value equal to the present one changes nothing. Raw text always replaces.
         Raises: BadPath when the steps do not fit or the place cannot be edited safely.
         """
-        current = get(self._expected, steps)
+        current = self.at(steps)
         if current is not MISSING and not isinstance(value, Raw) and _same(current, value):
             return False
         if steps in self._pending or self._is_busy(steps):
@@ -88,21 +134,23 @@ class Editor:
             if self._is_busy(place) or (depth == len(steps) and self._has_pending_below(steps)):
                 self._settle()
             self._change(place, lambda: edit.set_at(self._now, *edit.locate(self._now, steps), steps, value))
-            self._note_structure(steps, depth, value)
+            self._note_structure(steps, *edit.locate(self._now, steps), value)
         new = render.plain(value)
         if leaf is None:
             self._grown += _added_nodes(current, new, len(steps) - depth)
         if leaf is None or self._now.has_aliases:
             self._placed.append((steps, new))
-        self._expected = _with(self._expected, steps, new)
+        self._expect(_with, steps, new)
         if self._now.has_aliases:
             self._settle()
         return True
 
-    def _note_structure(self, steps: Steps, depth: int, value: Any) -> None:
+    def _note_structure(self, steps: Steps, node: int, depth: int, value: Any) -> None:
         added = steps[: depth + 1]
         self._texts.pop(added, None)
-        if depth < len(steps) and get(self._expected, steps[:depth]) == {} and not self._was_filled(steps[:depth]):
+        tree = self._now.tree
+        is_empty = bool(node_type(tree, node) & MAP) and first_child(tree, node) == NONE
+        if depth < len(steps) and is_empty and not self._was_filled(steps[:depth]):
             # a map that was empty is recorded as a whole
             self._note(steps[:depth], "Update")
             return
@@ -122,7 +170,8 @@ class Editor:
 
     def remove(self, steps: Steps) -> bool:
         """Take out a map entry or list item; return whether there was one."""
-        if get(self._expected, steps) is MISSING:
+        current = self.at(steps)
+        if current is MISSING:
             return False
         place = steps[:-1]
         if self._is_busy(place) or self._has_pending_below(steps):
@@ -130,13 +179,13 @@ class Editor:
         if edit.locate(self._now, steps)[1] < len(steps):
             return False
         self._change(place, lambda: remove(self._now, edit.locate(self._now, steps)[0]))
-        self._grown -= _size(get(self._expected, steps))
+        self._grown -= _size(current)
         if isinstance(steps[-1], int):
             self._moved.add(steps[:-1])
         else:
             self._texts.pop(steps, None)
             self._note(steps, "Delete")
-        self._expected = _without(self._expected, steps)
+        self._expect(_without, steps)
         if self._now.has_aliases:
             self._settle()
         return True
@@ -148,7 +197,7 @@ class Editor:
         node, depth = edit.locate(self._now, steps)
         if depth < len(steps) or not node_type(self._now.tree, node) & SEQ:
             raise BadPath(f"no list at {join(steps)}")
-        size = len(get(self._expected, steps))
+        size = len(children(self._now.tree, node))
         at = size if position is None else min(position, size)
         self._change(steps, lambda: self._added_item(steps, value, at, size))
         if at == size:
@@ -159,9 +208,7 @@ class Editor:
         new = render.plain(value)
         self._grown += _size(new)
         self._placed.append(((*steps, at), new))
-        items = list(get(self._expected, steps))
-        items.insert(at, new)
-        self._expected = _with(self._expected, steps, items)
+        self._expect(_with_item, (*steps, at), new)
 
     def _note_item(self, steps: Steps, node: int, value: Any) -> None:
         if node_type(self._now.tree, node) & FLOW:
@@ -173,7 +220,7 @@ class Editor:
 
     def _added_item(self, steps: Steps, value: Any, at: int, size: int) -> list[Splice]:
         node = edit.locate(self._now, steps)[0]
-        after = None if at == size else NONE if at == 0 else child_at(self._now.tree, node, at - 1)
+        after = None if at == size else NONE if at == 0 else nth_child(self._now.tree, node, at - 1)
         return add_item(self._now, node, value, after=after)
 
     def _change(self, place: Steps, make: Callable[[], list[Splice]]) -> None:
@@ -187,13 +234,13 @@ class Editor:
             self._settle()
             made = make()
         self._splices += made
-        if self._now.has_equal_keys or not all(splice.is_sure for splice in made):
+        if not all(splice.is_sure for splice in made):
             self._needs_reading = True
         self._busy.append(place)
 
     def _is_busy(self, steps: Steps) -> bool:
         """Say whether a change of structure waits at the place, above it or below it."""
-        return any(steps[: len(place)] == place[: len(steps)] for place in self._busy)
+        return bool(self._busy) and any(steps[: len(place)] == place[: len(steps)] for place in self._busy)
 
     def _has_pending_below(self, steps: Steps) -> bool:
         return any(place[: len(steps)] == steps for place in self._pending)
@@ -217,7 +264,7 @@ class Editor:
         """Take other bytes for the whole document; the record is then a comparison."""
         self._settle()
         self._now = document(source)
-        self._expected = self._now.data
+        self._expected = _UNREAD
         self._moved.add(())
 
     def _note(self, steps: Steps, what: MutationType) -> None:
@@ -251,18 +298,20 @@ class Editor:
             if before.has_aliases:
                 # a change at an anchor shows at every alias: only the text itself tells what it means now
                 self._now = document(source)
-                self._expected = self._now.data
-                is_proven = all(_same(get(self._expected, steps), value) for steps, value in self._placed)
+                self._expected = _UNREAD
+                is_proven = all(_same(get(self._now.data, steps), value) for steps, value in self._placed)
             else:
-                self._now = remember(
-                    Document.derived(source, self._expected, has_unique_keys=not before.has_equal_keys)
-                )
+                self._now = Document.derived(before, source, self._waiting)
                 is_proven = not is_read or self._is_proven(before)
+                if is_proven and (is_read or self._now.is_known):
+                    # one that was not even parsed is not worth it
+                    self._now = remember(self._now)
         except NotYaml:
             is_proven = False
         if not is_proven:
             self._give_up(before)
         self._grown = 0
+        self._waiting = []
         self._placed.clear()
         self._pending.clear()
         self._busy.clear()
@@ -270,16 +319,16 @@ class Editor:
     def _is_proven(self, before: Document) -> bool:
         """Read the new text and say whether it means what was asked."""
         new = self._now
-        if before.has_equal_keys:
-            return bool(Document(new.source).data == self._expected)
         # one node more for each value that came, and each at its place: nothing else can have moved
         is_grown = new.tree.size() == before.tree.size() + self._grown
-        return is_grown and all(_means(new, steps, value) for steps, value in self._placed)
+        if is_grown and all(_means(new, steps, value) for steps, value in self._placed):
+            return True
+        if not before.has_equal_keys:
+            return False
+        return bool(Document(new.source).data == changed(before.data, self._waiting))
 
     def _give_up(self, before: Document) -> None:
-        if self._now is not before:
-            forget(self._now)
-        self._now, self._expected = before, before.data
+        self._now, self._expected, self._waiting = before, _UNREAD, []
         self._failure = "this change cannot be made without touching other places"
         if before.has_aliases:
             self._failure += ": an anchor or alias stands in the way"
@@ -396,7 +445,15 @@ def _with(data: Any, steps: Steps, value: Any) -> Any:
     return entries
 
 
-def _without(data: Any, steps: Steps) -> Any:
+def _with_item(data: Any, steps: Steps, value: Any) -> Any:
+    """Return the data with one more item in a list, at the last step."""
+    items = list(get(data, steps[:-1]))
+    items.insert(int(steps[-1]), value)
+    return _with(data, steps[:-1], items)
+
+
+def _without(data: Any, steps: Steps, _: Any = None) -> Any:
+    """Return the data without what stands at the steps."""
     step = steps[0]
     if isinstance(data, list):
         items = list(data)

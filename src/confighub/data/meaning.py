@@ -24,13 +24,17 @@ from confighub.data.tree import (
     QUOTED,
     SEQ,
     TAG,
+    Tree,
+    address,
     children,
     first_child,
+    key_place,
     node_key,
     node_type,
-    node_value,
     parent,
     silenced,
+    value_place,
+    value_size,
 )
 from confighub.errors import NotYaml
 
@@ -47,7 +51,7 @@ _ODD = re2.compile(
 )
 
 
-def quick(tree: Any, size_bytes: int) -> tuple[Any, bool] | None:
+def quick(tree: Tree, size_bytes: int) -> tuple[Any, bool] | None:
     """Return the data, and whether some map has a key twice; None for a document that needs a walk.
 
     Only for documents without anchors, aliases and tags.
@@ -62,7 +66,7 @@ def quick(tree: Any, size_bytes: int) -> tuple[Any, bool] | None:
     return data, _has_equal_keys(text, data, tree)
 
 
-def _has_equal_keys(text: bytes, data: Any, tree: Any) -> bool:
+def _has_equal_keys(text: bytes, data: Any, tree: Tree) -> bool:
     """Say whether the JSON has keys that its data lacks: the decoder took equal ones for one."""
     try:
         kept = _encode(data)
@@ -76,17 +80,17 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
-def _json(tree: Any, size: int) -> bytes | None:
+def _json(tree: Tree, size: int) -> bytes | None:
     """Return the tree as JSON, or None when it is nested too deep for the emitter."""
     # JSON of ordinary manifests is shorter than twice the YAML; the emitter says how much it would have needed
     buffer = bytearray(2 * size + 256)
     try:
-        failed, needed = silenced(_ryml.emit_json_to_substr, tree, 0, buffer)
+        failed, needed = silenced(_ryml.emit_json_to_substr, tree.native, 0, buffer)
     except ExceptionVisit:
         return None
     if failed:
         buffer = bytearray(needed)
-        _, needed = _ryml.emit_json_to_substr(tree, 0, buffer)
+        _, needed = _ryml.emit_json_to_substr(tree.native, 0, buffer)
     return bytes(memoryview(buffer)[:needed])
 
 
@@ -109,11 +113,11 @@ def count_nodes(data: Any) -> int:
 _CONTAINERS = frozenset({dict, list})
 
 
-Place = Callable[[memoryview], tuple[int, int]]
-"""Tells the line and the column of a scalar."""
+Place = Callable[[int], tuple[int, int]]
+"""Tells the line and the column of an offset."""
 
 
-def walked(tree: Any, root: int, place: Place) -> Any:
+def walked(tree: Tree, root: int, place: Place) -> Any:
     """Return the data, built node by node; aliases are followed, the first of equal keys counts.
 
     Raises: NotYaml for an unknown anchor, aliases that expand beyond measure, or too many levels.
@@ -124,7 +128,7 @@ def walked(tree: Any, root: int, place: Place) -> Any:
 class _Walk:
     """Builds data node by node: for documents with anchors, tags, odd numbers or equal keys."""
 
-    def __init__(self, tree: Any, place: Place) -> None:
+    def __init__(self, tree: Tree, place: Place) -> None:
         self.tree, self.place = tree, place
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.expanded = 0
@@ -148,14 +152,14 @@ class _Walk:
         else:
             found = scalar(tree, node, kind), 1
         if kind & ANCHOR:
-            self.anchors[bytes(tree.val_anchor(node)).decode()] = found
+            self.anchors[bytes(tree.native.val_anchor(node)).decode()] = found
         if found[1] > MAX_EXPANDED_NODES:
             reason = f"aliases expand to more than {MAX_EXPANDED_NODES} nodes"
             raise self._refused(node, reason, "write out what the aliases stand for")
         return found
 
     def _alias(self, node: int) -> tuple[Any, int]:
-        name = bytes(self.tree.val_ref(node)).decode().lstrip("*")
+        name = bytes(self.tree.native.val_ref(node)).decode().lstrip("*")
         if name not in self.anchors:
             hint = f"put &{name} before the value that is meant, or quotes around the text"
             raise self._refused(node, f"unknown anchor: {name}", hint)
@@ -164,28 +168,28 @@ class _Walk:
     def _refused(self, node: int, reason: str, hint: str) -> NotYaml:
         line, column = 1, 1
         while node != NONE:
-            view = self._view(node)
-            if view is not None:
-                line, column = self.place(view)
+            at = self._start(node)
+            if at is not None:
+                line, column = self.place(at)
                 break
             node = first_child(self.tree, node)
         return NotYaml(reason, line=line, column=column, hint=hint)
 
-    def _view(self, node: int) -> memoryview | None:
-        """Return the first thing of a node that has a place: its key, its alias, or its value."""
+    def _start(self, node: int) -> int | None:
+        """Return where the first thing of a node that has a place begins: its key, its alias, or its value."""
         tree, kind = self.tree, node_type(self.tree, node)
         if kind & ALIAS:
-            return memoryview(tree.val_ref(node))
-        view = node_key(tree, node) if node_type(tree, parent(tree, node)) & MAP else None
-        view = view if view is not None or kind & (MAP | SEQ) else node_value(tree, node)
-        return memoryview(view) if view is not None and len(view) else None
+            return address(tree.native.val_ref(node)) - tree.base
+        if node != NONE and parent(tree, node) != NONE and node_type(tree, parent(tree, node)) & MAP:
+            return key_place(tree, node) if node_key(tree, node) else None
+        return value_place(tree, node) if not kind & (MAP | SEQ) and value_size(tree, node) else None
 
     def _map(self, node: int, depth: int) -> tuple[dict[str, Any], int]:
         found: dict[str, Any] = {}
         merged: list[Any] = []
         size = 1
         for child in children(self.tree, node):
-            key = bytes(node_key(self.tree, child)).decode()
+            key = node_key(self.tree, child).decode()
             value, child_size = self._visit(child, depth + 1)
             size += child_size
             if key == "<<" and not node_type(self.tree, child) & KEY_QUOTED:
@@ -199,12 +203,11 @@ class _Walk:
         return found, size
 
 
-def scalar(tree: Any, node: int, kind: int) -> scalars.Scalar:
+def scalar(tree: Tree, node: int, kind: int) -> scalars.Scalar:
     """Return what a scalar node of these type bits means; aliases are not followed."""
-    view = node_value(tree, node)
-    text = bytes(view).decode() if view is not None else ""
+    text = tree.text(node)
     if kind & TAG:
-        tag = bytes(tree.val_tag(node)).decode()
+        tag = bytes(tree.native.val_tag(node)).decode()
         return _tagged(text, tag, plain=not kind & (QUOTED | BLOCK_SCALAR))
     if kind & (QUOTED | BLOCK_SCALAR):
         return text

@@ -23,6 +23,8 @@ def accumulate(existing: list[ResourceMutation], new: list[ResourceMutation]) ->
 
     A resource seen first is appended; one that was deleted and comes back is a Replace.
     """
+    if not existing and len(new) == 1:
+        return list(new)
     found = list(existing)
     places = {_key(mutation): at for at, mutation in enumerate(found)}
     for mutation in new:

@@ -6,9 +6,12 @@ Source: spec functions/README.md, Resources.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from confighub.data.document import Document
+from confighub.data.path import Steps
+from confighub.data.tree import MAP, NONE, SEQ, find_child, node_type
 from confighub.errors import NotAResource
 from confighub.records.mutations import ResourceInfo
 
@@ -34,8 +37,44 @@ def identity(document: Document) -> ResourceInfo:
     """
     info: ResourceInfo | None = document.memo.get("identity")
     if info is None:
-        info = document.memo["identity"] = identity_of(document.data)
+        info = document.memo["identity"] = identity_of(_head(document))
     return info
+
+
+def _head(document: Document) -> Any:
+    """Return the data as far as it names the resource."""
+    if document.is_read:
+        return document.data
+    tree = document.tree
+    if not node_type(tree, tree.root) & MAP:
+        return document.data
+    metadata = find_child(tree, tree.root, b"metadata")
+    is_map = metadata != NONE and node_type(tree, metadata) & MAP
+    return {
+        "apiVersion": _scalar(document, find_child(tree, tree.root, b"apiVersion")),
+        "kind": _scalar(document, find_child(tree, tree.root, b"kind")),
+        "metadata": {key: _scalar(document, find_child(tree, metadata, key.encode())) for key in _NAMES}
+        if is_map
+        else None,
+    }
+
+
+_NAMES = ("name", "namespace")
+
+
+def _scalar(document: Document, node: int) -> Any:
+    is_scalar = node != NONE and not node_type(document.tree, node) & (MAP | SEQ)
+    return document.scalar(node) if is_scalar else None
+
+
+def identity_by(at: Callable[[Steps], Any]) -> ResourceInfo:
+    """Return the type and name by what ``at`` reads at the places of NAMING; see identity."""
+    version, kind, name, namespace = (at(steps) for steps in NAMING)
+    return identity_of({"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": namespace}})
+
+
+NAMING: tuple[Steps, ...] = (("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "namespace"))
+"""The places that make up a resource's type and name."""
 
 
 def identity_of(data: Any) -> ResourceInfo:

@@ -24,6 +24,7 @@ from confighub.data.tree import (
     SEQ,
     SINGLE,
     first_child,
+    key_place,
     last_child,
     next_sibling,
     node_key,
@@ -31,6 +32,8 @@ from confighub.data.tree import (
     node_value,
     parent,
     prev_sibling,
+    value_place,
+    value_size,
 )
 from confighub.errors import BadPath
 
@@ -51,7 +54,7 @@ def key_span(document: Document, node: int) -> tuple[int, int]:
     kind = node_type(tree, node)
     if kind & KEY_PROPERTIES:
         raise BadPath("a key with an anchor, alias or tag cannot be edited")
-    start = document.offset(node_key(tree, node))
+    start = key_place(tree, node)
     if kind & KEY_QUOTED:
         start -= 1
         pattern = _DOUBLE if kind & KEY_DOUBLE else _SINGLE
@@ -59,9 +62,9 @@ def key_span(document: Document, node: int) -> tuple[int, int]:
         if match is None:
             raise BadPath("this form of key cannot be edited")
         return start, match.end()
-    view = node_key(tree, node)
-    end = start + len(view)
-    if not 0 <= start <= end <= len(source) or source[start:end] != bytes(view):
+    key = node_key(tree, node)
+    end = start + len(key)
+    if not 0 <= start <= end <= len(source) or not source.startswith(key, start):
         raise BadPath("this form of key cannot be edited")
     return start, end
 
@@ -108,8 +111,7 @@ def _is_empty(document: Document, node: int) -> bool:
     kind = node_type(document.tree, node)
     if kind & (MAP | SEQ | PROPERTIES | ALIAS):
         return False
-    view = node_value(document.tree, node)
-    return view is None or (len(view) == 0 and not kind & (SINGLE | DOUBLE | BLOCK_SCALAR))
+    return not kind & (SINGLE | DOUBLE | BLOCK_SCALAR) and value_size(document.tree, node) == 0
 
 
 def value_span(document: Document, node: int) -> tuple[int, int]:
@@ -131,8 +133,8 @@ def scalar_span(document: Document, node: int) -> tuple[int, int]:
     """Return where a scalar stands without its anchor and tag; for a block scalar with its header and last line end."""
     tree, source = document.tree, document.source
     kind = node_type(tree, node)
-    view = node_value(tree, node)
-    if view is None or (len(view) == 0 and not kind & (SINGLE | DOUBLE | BLOCK_SCALAR)):
+    size = value_size(tree, node)
+    if size == 0 and not kind & (SINGLE | DOUBLE | BLOCK_SCALAR):
         start = (
             _behind_properties(source, value_start(document, node))
             if kind & PROPERTIES
@@ -142,7 +144,7 @@ def scalar_span(document: Document, node: int) -> tuple[int, int]:
     if kind & BLOCK_SCALAR:
         start = _behind_properties(source, value_start(document, node))
         return start, _block_scalar_end(document, node, start)
-    start = document.offset(view)
+    start = value_place(tree, node)
     if kind & (SINGLE | DOUBLE):
         start -= 1
         match = (_DOUBLE if kind & DOUBLE else _SINGLE).match(source, start) if 0 <= start < len(source) else None
@@ -152,12 +154,12 @@ def scalar_span(document: Document, node: int) -> tuple[int, int]:
             if match is None:
                 raise BadPath("this form of text cannot be edited")
         return start, match.end()
-    end = start + len(view)
     if not 0 <= start < len(source):
         raise BadPath("this form of text cannot be edited")
-    if source[start:end] != bytes(view):
-        return start, _folded_end(source, start, bytes(view))
-    return start, end
+    value = node_value(tree, node) or b""
+    if not source.startswith(value, start):
+        return start, _folded_end(source, start, value)
+    return start, start + size
 
 
 def _folded_end(source: bytes, start: int, value: bytes) -> int:
@@ -270,7 +272,7 @@ def _first_offset(document: Document, node: int) -> int:
     child = first_child(tree, node)
     if child == NONE or node_type(tree, child) & (KEY_PROPERTIES | KEY_QUOTED):
         return -1
-    return document.offset(node_key(tree, child))
+    return key_place(tree, child)
 
 
 def _dash_before(source: bytes, at: int) -> int:
@@ -360,4 +362,4 @@ def line_of(source: bytes, at: int) -> int:
 
 def next_entry(document: Document, node: int) -> int:
     """Return the sibling behind a node, or NONE."""
-    return int(next_sibling(document.tree, node))
+    return next_sibling(document.tree, node)

@@ -8,7 +8,6 @@ Source: spec functions/README.md, Sequences.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -23,11 +22,11 @@ from confighub.functions.work import Context, Failed, Work
 from confighub.records.functions import FunctionInvocation
 from confighub.records.mutations import ResourceMutation
 
+_NOWHERE = Context()
 _LISTS = frozenset({"AttributeValueList", "ResourceInfoList", "ResourceList"})
 
 
-@dataclass(frozen=True, slots=True)
-class Invoked:
+class Invoked(msgspec.Struct, frozen=True):
     """What a list of calls did: the text, the joined output as JSON, the records, and one line per error.
 
     ``mutators`` are the positions of the calls that changed the text. ``passed`` says whether every validating call
@@ -37,10 +36,10 @@ class Invoked:
     text: str
     output: bytes = b"null"
     output_type: str = ""
-    mutations: list[ResourceMutation] = field(default_factory=list)
-    mutators: list[int] = field(default_factory=list)
+    mutations: list[ResourceMutation] = []
+    mutators: list[int] = []
     success: bool = True
-    errors: list[str] = field(default_factory=list)
+    errors: list[str] = []
     passed: bool | None = None
 
 
@@ -64,7 +63,7 @@ def invoke(
         return Invoked(
             text, success=False, errors=[f"{call.function_name}: not supported for {OPENTOFU}" for call in calls]
         )
-    run = _Run(text, context or Context(), toolchain, combine_results=combine_results)
+    run = _Run(text, context or _NOWHERE, toolchain, combine_results=combine_results)
     run.filters_left = num_filters
     for index, call in enumerate(calls):
         if not run.call(call, index, cast_strings=cast_strings) and stop_on_error:

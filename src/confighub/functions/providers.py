@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from confighub.data import resource
-from confighub.data.differences import Changes
 from confighub.data.document import Document
-from confighub.data.path import MISSING, get
+from confighub.data.path import MISSING, Steps, join
 from confighub.errors import BadRequest, NotAResource
 from confighub.functions import properties
 from confighub.functions.signature import KUBERNETES, OPENTOFU, PROPERTIES
@@ -32,6 +32,10 @@ class Provider(Protocol):
         """Where a document's own name stands."""
 
     @property
+    def naming(self) -> tuple[Steps, ...]:
+        """The places that make up a document's type and name."""
+
+    @property
     def separator(self) -> str:
         """What joins the parts of a made-up name."""
 
@@ -44,8 +48,8 @@ class Provider(Protocol):
     def are_similar(self, one: str, other: str) -> bool:
         """Say whether a resource may change from one type to the other."""
 
-    def names_changed(self, changes: Changes) -> bool:
-        """Say whether changes touch what a document is called."""
+    def identity_by(self, at: Callable[[Steps], Any]) -> ResourceInfo:
+        """Return the same by what ``at`` reads at the places of ``naming``."""
 
     def normal_name(self, name: str) -> str:
         """Return a name in the form that this toolchain allows."""
@@ -65,6 +69,7 @@ class Kubernetes:
 
     toolchain = KUBERNETES
     category = resource.CATEGORY
+    naming = resource.NAMING
     name_path = ("metadata", "name")
     separator = "-"
 
@@ -80,9 +85,9 @@ class Kubernetes:
         """Compare type families; see data/resource.py."""
         return resource.are_similar(one, other)
 
-    def names_changed(self, changes: Changes) -> bool:
-        """Look for the name, the namespace and the type."""
-        return any(path in changes for path in ("metadata.name", "metadata.namespace", "kind", "apiVersion"))
+    def identity_by(self, at: Callable[[Steps], Any]) -> ResourceInfo:
+        """Return the same by what stands at the places of ``naming``."""
+        return resource.identity_by(at)
 
     def normal_name(self, name: str) -> str:
         """Return a DNS label: lower case, hyphens for everything else."""
@@ -108,13 +113,16 @@ class Properties:
     toolchain = PROPERTIES
     category = "AppConfig"
     name_path = ("configHub", "configName")
+    naming: tuple[Steps, ...] = (("configHub", "configSchema"), name_path)
     separator = ""
 
     def identity(self, document: Document) -> ResourceInfo:
         """Return what ``configHub.configSchema`` and ``configHub.configName`` say."""
-        data = document.data
-        schema = _text(data, ("configHub", "configSchema"), "NoSchema")
-        name = _text(data, self.name_path, "NoName")
+        return self.identity_by(document.at)
+
+    def identity_by(self, at: Callable[[Steps], Any]) -> ResourceInfo:
+        """Return the same by what stands at the places of ``naming``."""
+        schema, name = (_text(at, *place) for place in zip(self.naming, ("NoSchema", "NoName"), strict=True))
         return ResourceInfo(
             resource_name=name,
             resource_name_without_scope=name,
@@ -129,10 +137,6 @@ class Properties:
     def are_similar(self, one: str, other: str) -> bool:
         """Say whether the schemas are equal."""
         return one == other
-
-    def names_changed(self, changes: Changes) -> bool:
-        """Look for the hub's own keys."""
-        return any(path.startswith("configHub") for path in changes)
 
     def normal_name(self, name: str) -> str:
         """Return the name: every character is allowed."""
@@ -151,12 +155,12 @@ class Properties:
         return properties.from_yaml(text)
 
 
-def _text(data: Any, steps: tuple[str, ...], default: str) -> str:
-    value = get(data, steps)
+def _text(at: Callable[[Steps], Any], steps: Steps, default: str) -> str:
+    value = at(steps)
     if value is MISSING:
         return default
     if not isinstance(value, str):
-        raise NotAResource(f"{'.'.join(steps)} is no text")
+        raise NotAResource(f"{join(steps)} is no text")
     return value
 
 

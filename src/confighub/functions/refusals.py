@@ -89,7 +89,7 @@ def _refuse_equal_keys(document: Document, line: int) -> None:
         if kind & MAP:
             seen: set[bytes] = set()
             for child in children:
-                key = bytes(node_key(tree, child))
+                key = node_key(tree, child)
                 if key in seen and key != b"<<":
                     at = spans.key_span(document, child)[0]
                     raise NotYaml(

@@ -12,8 +12,10 @@ from typing import Any
 
 import re2
 
-from confighub.data import comments
+from confighub.data import comments, lookup
 from confighub.data import path as paths
+from confighub.data.document import Document
+from confighub.data.lookup import Bindings
 from confighub.data.path import MISSING, Kind, Pattern, Place, Segment, Steps
 from confighub.data.tree import NONE
 from confighub.errors import BadPath, NotAResource
@@ -93,6 +95,10 @@ def visit(
 def _places(
     work: Work, position: int, table: Table, kind: str, keys: tuple[str, ...], *, upsert: bool
 ) -> list[tuple[Known, str, Place]]:
+    if work.is_unread(position):
+        found_there = _unread_places(work.documents[position], table, kind, keys, upsert=upsert)
+        if found_there is not None:
+            return found_there
     data = work.data(position)
     if not upsert and table.is_shared and not work.context.as_recorded:
         return _planned(table, kind, keys).places(data)
@@ -109,12 +115,40 @@ def _places(
     return found
 
 
+def _unread_places(
+    holder: Document, table: Table, kind: str, keys: tuple[str, ...], *, upsert: bool
+) -> list[tuple[Known, str, Place]] | None:
+    """Return the same places without reading the whole document, or None when reading it is the shorter way."""
+    if not upsert and table.is_shared:
+        plan = _planned(table, kind, keys)
+        return plan.places_in(holder) if plan.size <= _FEW else None
+    found: list[tuple[Known, str, Place]] = []
+    for asked, known in _known_for(table, kind):
+        pattern = _pattern(known.visit, keys)
+        may_add = upsert and not pattern.accessor
+        places = lookup.resolved(holder, pattern, upsert=may_add)
+        if places is None and may_add:
+            return None
+        constraint = _constraint(asked, known.visit)
+        found += [
+            (known, pattern.accessor, place)
+            for place in (lookup.found(holder, pattern) if places is None else places)
+            if constraint is None or _fits(place.steps, constraint)
+        ]
+    return found
+
+
+_FEW = 16
+"""Up to so many steps of a plan are looked up one by one."""
+
+
 class _Branch:
     """A step that several patterns share, the patterns that end here, and the steps below."""
 
-    __slots__ = ("ends", "steps")
+    __slots__ = ("ends", "size", "steps")
 
     def __init__(self) -> None:
+        self.size = 0
         self.steps: dict[Segment, _Branch] = {}
         self.ends: list[tuple[Known, str]] = []
 
@@ -122,7 +156,11 @@ class _Branch:
         """Add a pattern; steps that are there already are shared."""
         branch = self
         for segment in pattern.segments:
-            branch = branch.steps.setdefault(segment, _Branch())
+            below = branch.steps.get(segment)
+            if below is None:
+                below = branch.steps[segment] = _Branch()
+                self.size += 1
+            branch = below
         branch.ends.append((known, pattern.accessor))
 
     def places(self, data: Any) -> list[tuple[Known, str, Place]]:
@@ -130,6 +168,28 @@ class _Branch:
         found: list[tuple[Known, str, Place]] = []
         self._walk(data, (), (), found)
         return found
+
+    def places_in(self, holder: Document) -> list[tuple[Known, str, Place]]:
+        """Return the same of a document that is not read yet."""
+        found: list[tuple[Known, str, Place]] = []
+        self._look(holder, holder.root, (), (), found)
+        return found
+
+    def _look(
+        self,
+        holder: Document,
+        node: int,
+        steps: Steps,
+        bindings: Bindings,
+        found: list[tuple[Known, str, Place]],
+    ) -> None:
+        if self.ends:
+            holder.note(steps, node)
+            place = Place(steps, holder.value(node, steps), True, bindings)
+            found += [(known, part, place) for known, part in self.ends]
+        for segment, below in self.steps.items():
+            for child, taken, named in lookup.matches(holder, node, segment, steps, bindings):
+                below._look(holder, child, taken, named, found)
 
     def _walk(
         self, here: Any, steps: Steps, bindings: tuple[tuple[str, Any], ...], found: list[tuple[Known, str, Place]]
@@ -271,7 +331,7 @@ def _attribute(work: Work, spot: Spot, path: str, kind: str, value: Any) -> dict
 
 def _comment(work: Work, spot: Spot) -> str:
     holder, steps = work.documents[spot.position], spot.place.steps
-    if not comments.can_be_beside(holder, b"", is_quoted=False):
+    if b"#" not in holder.source or (holder.is_read and not comments.can_be_beside(holder, b"", is_quoted=False)):
         return ""
     known: dict[Steps, str] = holder.memo.setdefault("comments", {})
     comment = known.get(steps)

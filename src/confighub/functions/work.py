@@ -7,8 +7,9 @@ from typing import Any
 
 from confighub.data import assembly, compare
 from confighub.data.differences import Changes
-from confighub.data.document import Document, Stream, document, parse
+from confighub.data.document import Document, Stream, parse
 from confighub.data.editor import Editor
+from confighub.data.path import Steps
 from confighub.errors import ConfigHubError, NotAResource
 from confighub.functions import providers
 from confighub.functions.providers import Provider
@@ -83,6 +84,15 @@ class Work:
         found = self._editors.get(position)
         return self.documents[position].data if found is None else found.data
 
+    def is_unread(self, position: int) -> bool:
+        """Say whether a document is as it was, and only its tree is there yet."""
+        return position not in self._editors and not self.context.as_recorded and not self.documents[position].is_read
+
+    def at(self, position: int, steps: Steps) -> Any:
+        """Return the value at plain steps of a document with all changes so far, or MISSING."""
+        found = self._editors.get(position)
+        return self.documents[position].at(steps) if found is None else found.at(steps)
+
     def put_documents(self, sources: list[tuple[int | None, bytes]]) -> None:
         """Say which documents the text is to have: each an old one by position, or new bytes with None."""
         self._sources = sources
@@ -104,9 +114,10 @@ class Work:
                 if editor is None or not editor.is_changed:
                     records.append(_untouched(self.provider.identity(holder), index))
                     continue
+                names = self._names(editor)
                 source, changes = editor.finish()
                 changed[position] = source
-                records.append(self._record(holder, source, changes, index))
+                records.append(self._record(holder, names, changes, index))
             except NotAResource:
                 continue
         if not changed:
@@ -118,11 +129,15 @@ class Work:
             records = [compare.record(pair, index=index, naming=self.provider) for pair in found]
         return text, records
 
-    def _record(self, holder: Document, source: bytes, changes: Changes, index: int) -> ResourceMutation:
+    def _names(self, editor: Editor) -> dict[Steps, Any]:
+        """Return what stands at the places that name a resource; empty when they are as before."""
+        naming = self.provider.naming
+        return {steps: editor.at(steps) for steps in naming} if editor.touches(naming) else {}
+
+    def _record(self, holder: Document, names: dict[Steps, Any], changes: Changes, index: int) -> ResourceMutation:
         former = self.provider.identity(holder)
-        info = former
-        if self.provider.names_changed(changes):
-            info = self.provider.identity(document(source))
+        info = self.provider.identity_by(names.__getitem__) if names else former
+        if info is not former:
             self._retyped.add((former.resource_type, info.resource_type))
         return compare.resource_mutation(
             info, "Update" if changes else "None", index=index, changes=changes, former=former
