@@ -7,10 +7,12 @@ import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.hub.databases import PostgreSQL, find_postgresql
 from tests.kubernetes.control_plane import Plane, opened
 
 # Derandomised and without deadlines: the machine decides how fast an example runs, not whether it passes.
@@ -50,6 +52,16 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
         yield plane
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL server for the whole run; missing, the test is skipped, and fails under CI."""
+    programs = find_postgresql()
+    if programs is None:
+        miss("postgresql is missing: apt-get install postgresql")
+    with PostgreSQL.running(programs) as server:
+        yield server
+
+
 @pytest.fixture
 def free_port() -> int:
     """A TCP port on the loopback address that nobody listens on."""
@@ -60,10 +72,11 @@ def free_port() -> int:
 
 def need(program: str, how_to_get_it: str) -> str:
     """Return the program's path, else skip by name; under CI a missing program is a failure."""
-    path = shutil.which(program)
-    if path:
-        return path
-    message = f"{program} is missing: {how_to_get_it}"
+    return shutil.which(program) or miss(f"{program} is missing: {how_to_get_it}")
+
+
+def miss(message: str) -> NoReturn:
+    """Skip the test, saying what is missing; under CI it fails."""
     if os.environ.get("CI") == "true":
         pytest.fail(message)
     pytest.skip(message)

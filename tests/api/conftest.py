@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.api.running import HubProcess, fresh_store
-from tests.hub.databases import PostgreSQL, find_postgresql
+from tests.hub.databases import PostgreSQL
 
 _NUMBERS = itertools.count(1)
 
@@ -32,15 +31,9 @@ def shared_hub(store_template: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def postgresql_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    """A running hub on a PostgreSQL server of its own; missing, the test is skipped, and fails under CI."""
-    programs = find_postgresql()
-    if programs is None:
-        message = "postgresql is missing: apt-get install postgresql"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    with PostgreSQL.running(programs) as server, server.fresh() as url:
+def postgresql_hub(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    """A running hub on PostgreSQL."""
+    with postgresql.fresh() as url:
         folder = tmp_path_factory.mktemp("on-postgresql") / "hub"
         fresh_store(folder, url)
         hub = HubProcess(folder, _port(), database_url=url)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from confighub.hub.caller import Caller
 from confighub.hub.hub import Hub
 from confighub.hub.usecases import people
 from confighub.settings import HubSettings
-from tests.hub.databases import PostgreSQL, find_postgresql, migrated_file
+from tests.hub.databases import PostgreSQL, migrated_file
 from tests.hub.scene import Scene
 
 
@@ -34,19 +33,6 @@ class Clock:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file to copy."""
     return migrated_file(tmp_path_factory.mktemp("template"))
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgreSQL]:
-    """A PostgreSQL server; missing, the test is skipped, and fails under CI."""
-    programs = find_postgresql()
-    if programs is None:
-        message = "postgresql is missing: apt-get install postgresql"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    with PostgreSQL.running(programs) as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

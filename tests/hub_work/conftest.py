@@ -17,7 +17,6 @@ from tests.hub.conftest import (  # noqa: F401 - fixtures
     caller_as,
     clock,
     hub,
-    postgresql,
     scene,
     settings,
     sqlite_template,
@@ -101,7 +100,12 @@ class Field:
 
     def disconnect(self, stream: str = "") -> None:
         """End the worker's stream."""
-        workers.disconnect_worker(self.scene.hub, self.worker, stream=stream or self.stream, is_last=True)
+        workers.disconnect_worker(self.scene.hub, self.worker, stream=stream or self.stream)
+
+    def connect(self, info: WorkerInfo) -> None:
+        """Connect the worker by a new stream."""
+        self.stream = self.scene.hub.new_id()
+        workers.connect_worker(self.scene.hub, self.worker, info, ip_address="127.0.0.1", stream=self.stream)
 
 
 @pytest.fixture
@@ -120,8 +124,9 @@ def make_field(scene: Scene) -> Callable[..., Field]:  # noqa: F811 - the fixtur
             bridge_worker_id=made.bridge_worker_id,
         )
         worker = people.authenticate_worker(scene.hub, made.bridge_worker_id, made.secret)
-        workers.connect_worker(scene.hub, worker, WorkerInfo(), ip_address="127.0.0.1")
-        return Field(scene, space_id, worker, target.target_id)
+        field = Field(scene, space_id, worker, target.target_id)
+        field.connect(WorkerInfo())
+        return field
 
     return make
 

@@ -345,7 +345,7 @@ def test_a_worker_brings_its_targets_and_renews_their_parameters(dev: Field) -> 
         return WorkerInfo(bridge_worker_info=BridgeWorkerInfo(supported_config_types=[kind]))
 
     for context in ("one", "two"):
-        workers.connect_worker(dev.scene.hub, dev.worker, offer(context), ip_address="127.0.0.1")
+        dev.connect(offer(context))
 
     assert dev.scene.slugs("Target") == ["cluster", "w1-kind"]
     worker = workers.get_self(dev.scene.hub, dev.worker)

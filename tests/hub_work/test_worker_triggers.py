@@ -53,17 +53,17 @@ class Caught:
 
     def connect(self) -> None:
         """Connect the worker with what it offers."""
-        workers.connect_worker(self.field.scene.hub, self.field.worker, INFO, ip_address="127.0.0.1")
+        self.field.connect(INFO)
 
     def trigger(self, slug: str, function: str, **more: Any) -> Any:
         """Make a trigger that the worker runs."""
         made = {"slug": slug, "function_name": function, "bridge_worker_id": self.field.worker.worker_id, **more}
         return self.field.scene.make("Trigger", self.field.space_id, **made)
 
-    def asked(self, stream: str = "stream-1") -> list[Asked]:
+    def asked(self) -> list[Asked]:
         """Take what is due."""
         worker_id = self.field.worker.worker_id or ""
-        due = deliveries.lease_operations(self.field.scene.hub, worker_id=worker_id, stream=stream)
+        due = deliveries.lease_operations(self.field.scene.hub, worker_id=worker_id, stream=self.field.stream)
         payloads = [one.payload for one in due if isinstance(one.payload, FunctionPayload)]
         return [
             Asked(one.queued_operation_id, msgspec.json.decode(one.invocation_request, type=WorkerInvocationRequest))
@@ -169,7 +169,7 @@ def test_a_worker_that_is_away_closes_the_gate_at_once_and_opens_it_when_it_is_b
     assert "worker worker is Disconnected: start it with cub worker run worker" in caught.refusal(unit)
 
     caught.connect()
-    (asked,) = caught.asked("stream-2")
+    (asked,) = caught.asked()
     caught.judge(asked, passed=True)
 
     assert caught.gates(unit) == []
@@ -222,7 +222,7 @@ def test_a_call_survives_the_stream_and_the_process(caught: Caught) -> None:
     caught.field.disconnect()
     workers.recover(caught.field.scene.hub)
     caught.connect()
-    (asked,) = caught.asked("stream-2")
+    (asked,) = caught.asked()
     caught.judge(asked, passed=True)
 
     assert caught.gates(unit) == []
@@ -313,7 +313,7 @@ def test_what_no_worker_took_of_an_older_revision_is_not_sent(caught: Caught) ->
     caught.field.scene.edit(unit, "v1.0.0", "v2.0.0")
 
     caught.connect()
-    (asked,) = caught.asked("stream-2")
+    (asked,) = caught.asked()
     caught.judge(asked, passed=True)
 
     assert asked.request.revision_num == 2

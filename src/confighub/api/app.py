@@ -24,6 +24,7 @@ from confighub.api.routing import DRY_RUN, JSON, MethodNotAllowed, Route, Router
 from confighub.api.stream import Streams
 from confighub.errors import BadRequest, ConfigHubError, RetryLater, Unauthenticated
 from confighub.hub.hub import Hub
+from confighub.hub.retrying import repeated
 from confighub.records.base import to_wire
 
 Scope = MutableMapping[str, Any]
@@ -118,9 +119,9 @@ class Api:
 def _answer(route: Route, call: Call) -> Result:
     if route.has_rehearsal and call.flag(DRY_RUN):
         with call.hub.rehearsal():
-            answer = route.handler(call)
+            answer = repeated(lambda: route.handler(call))
     else:
-        answer = route.handler(call)
+        answer = repeated(lambda: route.handler(call))
     if not isinstance(answer, Answer):
         return Result(200, to_wire(answer))
     body = answer.body if isinstance(answer.body, bytes) else to_wire(answer.body)

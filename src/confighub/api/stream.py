@@ -19,6 +19,7 @@ import msgspec
 from confighub.api.call import Call
 from confighub.hub.hub import Hub
 from confighub.hub.ids import new_id
+from confighub.hub.retrying import repeated
 from confighub.hub.usecases import deliveries, workers
 from confighub.records.base import Record, to_wire
 from confighub.records.work import WorkerEvent, WorkerEventBody, WorkerInfo
@@ -35,7 +36,7 @@ class Heartbeat(Record):
 
 
 class Streams:
-    """The open streams of this process, at most one a worker."""
+    """The open streams of this process, at most one a worker; the newest counts, at whichever process it is."""
 
     def __init__(self, hub: Hub, threads: Executor) -> None:
         self.hub = hub
@@ -58,7 +59,8 @@ class Streams:
         info = call.record(WorkerInfo) if call.body.strip() else WorkerInfo()
         worker_id = call.caller.worker_id or ""
         stream = _Stream(self, call, send)
-        await self.in_thread(workers.connect_worker, info=info, ip_address=call.ip_address, caller=call.caller)
+        about = {"info": info, "ip_address": call.ip_address, "stream": stream.id}
+        await self.in_thread(workers.connect_worker, caller=call.caller, **about)
         older = self._open.get(worker_id)
         self._open[worker_id] = stream
         if older is not None:
@@ -71,13 +73,10 @@ class Streams:
             # The answer has begun, so all that is left is to end it: the worker connects again.
             log.exception("the stream of worker %s ended early, request %s", call.caller.username, request_id)
         finally:
-            is_last = self._open.get(worker_id) is stream
-            if is_last:
+            if self._open.get(worker_id) is stream:
                 del self._open[worker_id]
             # A cancelled request must not leave the worker marked as connected.
-            await asyncio.shield(
-                self.in_thread(workers.disconnect_worker, stream=stream.id, is_last=is_last, caller=call.caller)
-            )
+            await asyncio.shield(self.in_thread(workers.disconnect_worker, stream=stream.id, caller=call.caller))
             self._ended.set()
 
     async def stop(self) -> None:
@@ -92,7 +91,14 @@ class Streams:
     async def in_thread(self, function: Callable[..., Any], **arguments: Any) -> Any:
         """Run a use case in the pool of threads."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.threads, lambda: function(self.hub, **arguments))
+        return await loop.run_in_executor(self.threads, lambda: repeated(lambda: function(self.hub, **arguments)))
+
+
+def _due(hub: Hub, *, worker_id: str, stream: str) -> list[deliveries.Delivery] | None:
+    """Return what the stream is to carry now; None when the worker has a newer one, also at another process."""
+    if workers.is_superseded(hub, worker_id=worker_id, stream=stream):
+        return None
+    return deliveries.lease_operations(hub, worker_id=worker_id, stream=stream)
 
 
 class _Stream:
@@ -149,7 +155,10 @@ class _Stream:
         while not self._is_over:
             # Cleared before looking, so that what is queued while we look wakes us again.
             self._woken.clear()
-            due = await self._streams.in_thread(deliveries.lease_operations, worker_id=self._worker_id, stream=self.id)
+            due = await self._streams.in_thread(_due, worker_id=self._worker_id, stream=self.id)
+            if due is None:
+                self.end()
+                return
             for delivery in due:
                 await self._event(delivery.event, delivery.action, delivery.payload)
             if due:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 
 from confighub.query import sql
@@ -88,6 +88,17 @@ def remembered(tx: Connection, key: Hashable, look: Callable[[], T]) -> T:
     if key not in memory:
         memory[key] = look()
     return memory[key]
+
+
+FOUNDING, CHAINING = 0x636F6E67, 0x636F6E68
+"""What only one process on a PostgreSQL does at a time; any numbers, the same in all of them (migrations have theirs)."""
+
+
+def one_at_a_time(tx: Connection, what: int) -> None:
+    """Wait until no other process does this, and keep others waiting until the transaction ends."""
+    # SQLite has one writer anyway.
+    if tx.dialect.name == "postgresql":
+        tx.execute(select(func.pg_advisory_xact_lock(what)))
 
 
 def _prepare(connection: sqlite3.Connection, _record: Any) -> None:

@@ -90,7 +90,8 @@ def is_expiry_due(tx: Connection, hub: Hub) -> bool:
 def expire_leases(tx: Connection, hub: Hub) -> int:
     """Put back what no living stream carries; end or repeat what a worker is silent about."""
     count = _put_back(tx, hub, _is_over(hub), "the worker's connection was lost")
-    for operation in tx.execute(_silent(hub)).all():
+    # Another process may be at it: what it has in hand is its matter.
+    for operation in tx.execute(_silent(hub).with_for_update(skip_locked=True, of=queued_operations)).all():
         count += 1
         message = f"the worker said nothing for {hub.settings.operation_timeout_s:g} s"
         if operation.attempts < lifecycle.MAX_DELIVERIES:
@@ -131,7 +132,8 @@ def _lease_end(hub: Hub) -> Any:
 
 def _put_back(tx: Connection, hub: Hub, condition: ColumnElement[bool], message: str) -> int:
     c = queued_operations.c
-    found = tx.execute(select(queued_operations).where(condition, c.status.in_(lifecycle.IN_FLIGHT))).all()
+    query = select(queued_operations).where(condition, c.status.in_(lifecycle.IN_FLIGHT)).order_by(c.cursor_id)
+    found = tx.execute(query.with_for_update()).all()
     for operation in found:
         queue.put_back(tx, hub, operation, message=message)
     return len(found)

@@ -31,6 +31,7 @@ from confighub.hub.caller import ROLES, Caller
 from confighub.hub.domain.slugs import slugify
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import ORGANIZATION, SPACE, USER
+from confighub.hub.store.database import FOUNDING, one_at_a_time
 from confighub.hub.store.entities import bridge_workers
 from confighub.hub.store.people import organization_members, organizations, tokens, users
 from confighub.hub.store.rows import columns, insert_row, own_id, record
@@ -54,6 +55,7 @@ def found(hub: Hub) -> Organization:
     if row is not None:
         return _organization(row)
     with hub.write() as tx:
+        one_at_a_time(tx, FOUNDING)
         row = tx.execute(select(*columns(ORGANIZATION)).order_by(organizations.c.cursor_id).limit(1)).first()
         if row is not None:
             return _organization(row)

@@ -36,10 +36,11 @@ def get_self(hub: Hub, caller: Caller) -> BridgeWorker:
         return worker
 
 
-def connect_worker(hub: Hub, caller: Caller, info: WorkerInfo, *, ip_address: str) -> None:
-    """Take the calling worker as connected, and make a target for each that it offers.
+def connect_worker(hub: Hub, caller: Caller, info: WorkerInfo, *, ip_address: str, stream: str) -> None:
+    """Take the calling worker as connected by the stream, and make a target for each that it offers.
 
-    A target of the same name that is this worker's gets the new parameters; another one stays.
+    What an older stream carries is sent again by this one. A target of the same name that is this worker's
+    gets the new parameters; another one stays.
     """
     with hub.write() as tx:
         worker = _worker(tx, caller)
@@ -49,25 +50,34 @@ def connect_worker(hub: Hub, caller: Caller, info: WorkerInfo, *, ip_address: st
             .where(bridge_workers.c.bridge_worker_id == worker.bridge_worker_id)
             .values(provided_info=info, condition="Ready", last_seen_at=now, ip_address=ip_address, last_message="")
         )
-        _keep_status(tx, hub, worker, "Connected", ip_address)
+        older = _newest_moment(tx, worker.bridge_worker_id)
+        _keep_status(tx, hub, worker, "Connected", ip_address, status_id=stream)
+        if older is not None:
+            deliveries.end_leases(tx, hub, stream=older)
         for offered, target in _offers(info):
             _offer(tx, hub, caller, worker, offered, target)
         rechecks.learn_signatures(tx, hub, msgspec.structs.replace(worker, provided_info=info))
         hub.wake(tx, worker.bridge_worker_id or "")
 
 
-def disconnect_worker(hub: Hub, caller: Caller, *, stream: str, is_last: bool) -> None:
-    """End the stream: what it carried is sent again later; ``is_last`` when the worker has no other."""
+def disconnect_worker(hub: Hub, caller: Caller, *, stream: str) -> None:
+    """End the stream: what it carried is sent again later; the worker is gone unless a newer stream took over."""
     with hub.write() as tx:
+        worker = _worker(tx, caller, is_living=False, for_change=True)
         deliveries.end_leases(tx, hub, stream=stream)
-        if is_last:
-            worker = _worker(tx, caller, is_living=False)
+        if _newest_moment(tx, worker.bridge_worker_id) == stream:
             tx.execute(
                 update(bridge_workers)
                 .where(bridge_workers.c.bridge_worker_id == worker.bridge_worker_id)
                 .values(condition="Disconnected")
             )
             _keep_status(tx, hub, worker, "Disconnected", worker.ip_address)
+
+
+def is_superseded(hub: Hub, *, worker_id: str, stream: str) -> bool:
+    """Whether the worker has connected by another stream since, perhaps at another process of the hub."""
+    with hub.read() as tx:
+        return _newest_moment(tx, worker_id) != stream
 
 
 def list_statuses(hub: Hub, caller: Caller, *, space_id: str, worker_id: str) -> list[BridgeWorkerStatus]:
@@ -153,11 +163,12 @@ def _apply_after_hold(tx: Connection, hub: Hub, unit_id: str) -> None:
         work.apply_if_due(tx, hub, system, unit_id)
 
 
-def _worker(tx: Connection, caller: Caller, *, is_living: bool = True) -> BridgeWorker:
+def _worker(tx: Connection, caller: Caller, *, is_living: bool = True, for_change: bool = False) -> BridgeWorker:
     own = [bridge_workers.c.bridge_worker_id == caller.worker_id]
     if is_living:
         own.append(bridge_workers.c.deleted_at.is_(None))
-    row = tx.execute(select(*columns(BRIDGE_WORKER)).where(*own)).first()
+    query = select(*columns(BRIDGE_WORKER)).where(*own)
+    row = tx.execute(query.with_for_update() if for_change else query).first()
     if row is None:
         raise NotFound("this worker was deleted")
     worker = record(BRIDGE_WORKER, row)
@@ -170,10 +181,19 @@ def _status_columns() -> list[Any]:
     return [column for column in bridge_worker_statuses.c if column.name in shown]
 
 
-def _keep_status(tx: Connection, hub: Hub, worker: BridgeWorker, status: str, ip_address: str) -> None:
+def _newest_moment(tx: Connection, worker_id: str | None) -> str | None:
+    """Return the id of the last moment of the worker's connection: the stream's, when it connected."""
+    c = bridge_worker_statuses.c
+    query = select(c.bridge_worker_status_id).where(c.bridge_worker_id == worker_id)
+    return tx.execute(query.order_by(c.cursor_id.desc()).limit(1)).scalar()
+
+
+def _keep_status(
+    tx: Connection, hub: Hub, worker: BridgeWorker, status: str, ip_address: str, *, status_id: str = ""
+) -> None:
     tx.execute(
         insert(bridge_worker_statuses).values(
-            bridge_worker_status_id=hub.new_id(),
+            bridge_worker_status_id=status_id or hub.new_id(),
             bridge_worker_id=worker.bridge_worker_id,
             bridge_worker_slug=worker.slug,
             organization_id=worker.organization_id,
