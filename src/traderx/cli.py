@@ -13,6 +13,7 @@ from collections.abc import Sequence
 _COMMANDS = {
     "apply-all": "deploying:apply_all",
     "down": "bringing:down",
+    "drift-detector": "drifting:drift_detector",
     "install-base": "installing:install_base",
     "install-envs": "installing:install_envs",
     "logs": "looking:logs",

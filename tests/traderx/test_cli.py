@@ -13,6 +13,7 @@ from traderx.cli import main
 COMMANDS = [
     "apply-all",
     "down",
+    "drift-detector",
     "install-base",
     "install-envs",
     "logs",
@@ -81,6 +82,7 @@ def test_install_base_explains_what_it_makes_without_a_hub(tmp_path: Path, capsy
         "up",
         "down",
         "rollback",
+        "drift-detector",
     ],
 )
 def test_each_door_is_a_program_that_passes_its_arguments_on(project: Path, door: str) -> None:

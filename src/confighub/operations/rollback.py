@@ -172,7 +172,7 @@ def roll_back(hub: HubClient, rollback: Rollback, options: Options, say: Say) ->
             str(answer.get("ChangeSet") or ""),
             units,
         )
-        say(f"{len(changed)} units of {done.space} have their old text as new head (change set {done.change_set})")
+        say(f"old texts are new heads in {done.space}, {len(changed)} in all (change set {done.change_set})")
         for unit in done.changing:
             for number in unit["Quarantined"]:
                 say(f"  {unit['Slug']} revision {number} is in quarantine")

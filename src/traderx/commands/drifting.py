@@ -1,0 +1,205 @@
+"""The drift detector as a program."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from confighub.errors import BadRequest
+from traderx.commands.lazy import data_option, json_option, saying
+from traderx.wording import counted
+
+if TYPE_CHECKING:
+    from confighub.operations.alerts import Receiver
+    from confighub.operations.drift.outcome import Handled
+    from confighub.operations.drift.risk import Action, Policy, Rule
+    from confighub.operations.drift.watched import Watched
+    from traderx.site import Site
+
+_STAGES = ("dev", "staging", "prod")
+_REMAINS = 3
+"""The exit status when drift is left that somebody must decide about."""
+
+
+@click.command(name="drift-detector")
+@click.option("--space", "spaces", multiple=True, metavar="SPACE", help="A space or environment; '*' is all.")
+@click.option("--sets", metavar="SET,…", help="Only units of these sets.")
+@click.option("--filter", "filters", multiple=True, metavar="FILTER", help="Only units that this filter selects.")
+@click.option("--namespace", metavar="NAME", help="Only objects in this namespace.")
+@click.option("--once", is_flag=True, help="Look once instead of watching; ends with 3 when drift is left.")
+@click.option("--interval", default=1.0, show_default=True, metavar="SECONDS", help="How often it is looked.")
+@click.option(
+    "--auto-correct",
+    type=click.Choice(["low", "off"]),
+    default="low",
+    show_default=True,
+    help="What is corrected without asking: drift of low risk, or none.",
+)
+@click.option("--policy", "policy_file", metavar="FILE", help="Rules by unit, kind and path; see the example.")
+@click.option("--correct", "corrected", multiple=True, metavar="UNIT", help="Correct this unit, whatever the risk.")
+@click.option("--accept", "accepted", multiple=True, metavar="UNIT", help="Write what runs into this unit.")
+@click.option("--max-corrections", default=3, show_default=True, help="Stop correcting a unit after so many …")
+@click.option("--window", default=600.0, show_default=True, metavar="SECONDS", help="… within so many seconds.")
+@click.option("--refresh", is_flag=True, help="First have the workers compare; some take drift over by that.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--webhook", "webhooks", multiple=True, metavar="URL", help="Send alerts there as JSON.")
+@click.option("--slack", "slacks", multiple=True, metavar="URL", help="Send alerts to this Slack webhook.")
+@click.option("--alertmanager", "alertmanagers", multiple=True, metavar="URL", help="Send alerts to this Alertmanager.")
+@click.option("--history", metavar="UNIT", help="Only show when this unit was corrected, by whom and why.")
+@json_option
+@data_option
+def drift_detector(
+    spaces: tuple[str, ...],
+    sets: str | None,
+    filters: tuple[str, ...],
+    namespace: str | None,
+    once: bool,
+    interval: float,
+    auto_correct: str,
+    policy_file: str | None,
+    corrected: tuple[str, ...],
+    accepted: tuple[str, ...],
+    max_corrections: int,
+    window: float,
+    refresh: bool,
+    dry_run: bool,
+    webhooks: tuple[str, ...],
+    slacks: tuple[str, ...],
+    alertmanagers: tuple[str, ...],
+    history: str | None,
+    as_json: bool,
+    data: str | None,
+) -> int:
+    """Find what runs otherwise than its unit says, and correct it.
+
+    Replicas and labels (low risk) are corrected by applying the live revision again; everything else is asked about,
+    with the commands that decide. A policy is a list of rules, the first that fits counts:
+    `[{path: spec.replicas, unit: web-*, action: accept}, {kind: ConfigMap, action: ignore}]`.
+
+    Example: bin/drift-detector --sets critical-services --space prod --once --json
+    """
+    from confighub.operations.drift.detector import Breaker, Detector, Options
+    from confighub.operations.drift.watched import ask_workers, find_watched
+    from traderx.site import open_site
+
+    say = saying(as_json)
+    site = open_site(data, say)
+    watched = find_watched(
+        site.hub,
+        _spaces(site, spaces),
+        sets=[name for name in (sets or "").split(",") if name],
+        filters=filters,
+        namespace=namespace or "",
+    )
+    options = Options(
+        policy=_policy(policy_file, auto_correct),
+        breaker=Breaker(max_corrections, window),
+        receivers=_receivers(webhooks, slacks, alertmanagers),
+        is_dry_run=dry_run,
+        forced=_forced(site, watched, corrected, accepted),
+    )
+    detector = Detector(site.hub, watched, options, say)
+    if history:
+        return _show_history(site, detector, watched, history, as_json)
+    if refresh:
+        ask_workers(site.hub, watched, timeout_s=options.timeout_s)
+    if once or options.forced:
+        return _once(detector, watched, as_json)
+    say(f"watching {', '.join(str(space['Slug']) for space in watched.spaces)}; end with Ctrl-C")
+    for handled in detector.watch(interval_s=interval):
+        if as_json:
+            print(json.dumps({"at": datetime.now(UTC).isoformat(), **handled.as_json()}), flush=True)
+    return 0
+
+
+def _once(detector: object, watched: Watched, as_json: bool) -> int:
+    from confighub.operations.drift.detector import Detector
+
+    assert isinstance(detector, Detector)
+    found = detector.once()
+    left = [one for one in found if one.remains]
+    if as_json:
+        answer = {
+            "spaces": [space["Slug"] for space in watched.spaces],
+            "units": detector.looked_at,
+            "drift": [one.as_json() for one in found],
+            "ok": not left,
+        }
+        print(json.dumps(answer, indent=2))
+    else:
+        _summary(detector.looked_at, found)
+    return _REMAINS if left else 0
+
+
+def _summary(looked_at: int, found: list[Handled]) -> None:
+    left = sum(one.remains for one in found)
+    if not found:
+        print(f"no drift in {counted(looked_at, 'unit')}")
+    else:
+        print(f"{counted(len(found), 'unit')} of {looked_at} drifted, {left} still do")
+
+
+def _spaces(site: Site, named: tuple[str, ...]) -> list[str]:
+    """Return the slugs of the spaces; an environment's name is short for the project's space of it."""
+    if not named:
+        raise BadRequest("which space?", hint="--space prod, --space '*'")
+    stages = (*_STAGES, "base")
+    return [site.project.space(name) if name in stages else name for name in named]
+
+
+def _policy(file: str | None, auto_correct: str) -> Policy:
+    from confighub.operations.drift.risk import Policy, Risk, read_rules
+
+    rules: tuple[Rule, ...] = ()
+    if file:
+        try:
+            rules = read_rules(Path(file).read_text(encoding="utf-8"), name=file)
+        except OSError as error:
+            raise BadRequest(f"the policy cannot be read: {file}: {error.strerror}") from error
+    return Policy(rules, Risk.LOW if auto_correct == "low" else None)
+
+
+def _receivers(
+    webhooks: tuple[str, ...], slacks: tuple[str, ...], alertmanagers: tuple[str, ...]
+) -> tuple[Receiver, ...]:
+    from confighub.operations.alerts import Receiver
+
+    return (
+        *(Receiver(url) for url in webhooks),
+        *(Receiver(url, "slack") for url in slacks),
+        *(Receiver(url, "alertmanager") for url in alertmanagers),
+    )
+
+
+def _forced(site: Site, watched: Watched, corrected: tuple[str, ...], accepted: tuple[str, ...]) -> dict[str, Action]:
+    """Return what was decided by the slugs of units, which may be named by their services."""
+    found: dict[str, Action] = {}
+    decided: tuple[tuple[tuple[str, ...], Action], ...] = ((corrected, "correct"), (accepted, "accept"))
+    for names, action in decided:
+        for name in names:
+            if len(watched.spaces) != 1:
+                raise BadRequest("a decision is about a unit of one space", hint="--space SPACE")
+            unit = site.hub.unit(name, space_id=str(watched.spaces[0]["SpaceID"]))["Unit"]
+            found[str(unit["Slug"])] = action
+    return found
+
+
+def _show_history(site: Site, detector: object, watched: Watched, name: str, as_json: bool) -> int:
+    from confighub.operations.drift.detector import Detector
+
+    assert isinstance(detector, Detector)
+    rows = []
+    for space in watched.spaces:
+        unit = site.hub.unit(name, space_id=str(space["SpaceID"]))["Unit"]
+        rows += [{"space": space["Slug"], **row} for row in detector.corrections(unit)]
+    if as_json:
+        json.dump(rows, sys.stdout, indent=2)
+        print()
+    for row in [] if as_json else rows:
+        print(f"{row['At']}  {row['space']}  {row['Username']}  {row['Message']}")
+    return 0
