@@ -1,0 +1,274 @@
+"""TraderX on real control planes, by the same commands as on this machine; the nodes are pretended ones."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.acceptance.clusters import DEPLOYMENTS, renamed, send, with_token, written
+from tests.acceptance.conftest import end
+from tests.acceptance.system import System, eventually
+from tests.kubernetes.control_plane import ControlPlane, Kube, Plane
+from traderx import topology
+
+PROJECT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.acceptance
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+@dataclass
+class Deployed:
+    """A project whose dev was deployed on a cluster, with what the commands printed."""
+
+    system: System
+    plane: Plane
+    said: dict[str, str]
+
+    @property
+    def kube(self) -> Kube:
+        """Calls to the cluster that know nothing of the system."""
+        return self.plane.kube
+
+
+@pytest.fixture(scope="module")
+def deployed(control_plane: Plane) -> Iterator[Deployed]:
+    """Dev on a cluster, set up with one command each."""
+    if not control_plane.has_controllers:
+        pytest.skip("kube-controller-manager, kube-scheduler or kwok is missing: .ci/kubernetes/build")
+    system = System(Path(tempfile.mkdtemp(prefix="traderx-")) / "data")
+    said: dict[str, str] = {}
+    try:
+        system.must("install-base")
+        system.must("install-envs")
+        said["setup"] = system.must("setup-worker", "dev", "--kubeconfig", str(control_plane.kubeconfig)).out
+        said["secrets"] = system.must("traderx", "secrets", "create", "dev").out
+        said["deploy"] = system.must("ordered-apply", "dev").out
+        yield Deployed(system, control_plane, said)
+    finally:
+        end(system)
+        for environment in topology.ENVIRONMENTS:
+            control_plane.kube.delete(f"/api/v1/namespaces/traderx-{environment}")
+
+
+def deployments(kube: Kube, environment: str) -> dict[str, Any]:
+    """Return the Deployments of an environment by name."""
+    found = kube.get(DEPLOYMENTS.format(f"traderx-{environment}")).get("items", [])
+    return {one["metadata"]["name"]: one for one in found}
+
+
+def ready(found: dict[str, Any]) -> dict[str, int]:
+    """Return how many replicas of each are ready."""
+    return {name: one["status"].get("readyReplicas", 0) for name, one in found.items()}
+
+
+def test_one_command_makes_the_worker_its_target_and_points_every_unit(deployed: Deployed) -> None:
+    units = deployed.system.units("dev")
+    said = deployed.said["setup"]
+
+    assert "ready" in said
+    assert f"{len(units)} units of dev point at " in said
+    assert len({unit["TargetID"] for unit in units.values()}) == 1
+
+
+@pytest.mark.requirement("R-094", "R-105")
+def test_services_come_up_in_order_each_after_the_one_before_is_ready(deployed: Deployed) -> None:
+    """The cluster's own clock, in seconds, says when each was made and when the one before was available."""
+    found = deployments(deployed.kube, "dev")
+    made = {name: one["metadata"]["creationTimestamp"] for name, one in found.items()}
+    available = {
+        name: condition["lastTransitionTime"]
+        for name, one in found.items()
+        for condition in one["status"]["conditions"]
+        if condition["type"] == "Available" and condition["status"] == "True"
+    }
+    in_order = [one.name for one in topology.SERVICES]
+
+    assert set(found) == set(in_order)
+    for before, after in pairwise(in_order):
+        assert available[before] <= made[after], f"{after} was made before {before} was ready"
+    said = deployed.said["deploy"]
+    places = [said.index(f"\norder {number}: ") for number in range(1, 10)]
+    assert places == sorted(places)
+
+
+@pytest.mark.requirement("R-045")
+def test_all_seventeen_units_run(deployed: Deployed) -> None:
+    status = deployed.system.status("dev")
+    services = deployed.kube.get("/api/v1/namespaces/traderx-dev/services")["items"]
+    ingresses = deployed.kube.get("/apis/networking.k8s.io/v1/namespaces/traderx-dev/ingresses")["items"]
+
+    assert status["ready"]
+    assert len(deployments(deployed.kube, "dev")) + len(services) == 15
+    assert {one["metadata"]["name"] for one in ingresses} == {"traderx-ingress", "traderx-ingress-finos"}
+
+
+@pytest.mark.requirement("R-246", "R-244")
+def test_the_secret_is_in_the_cluster_and_nowhere_in_the_hub(deployed: Deployed) -> None:
+    secret = deployed.kube.get("/api/v1/namespaces/traderx-dev/secrets/traderx-db-credentials")
+    values = {key: base64.b64decode(value) for key, value in secret["data"].items()}
+    kept = b"".join(path.read_bytes() for path in (deployed.system.data / "hub").iterdir() if path.is_file())
+
+    assert values["username"] == b"traderx_user"
+    assert len(base64.b64decode(values["password"])) == 32
+    assert values["DATABASE_URL"].endswith(b"@postgresql:5432/traderx")
+    assert b"traderx-db-credentials" in kept
+    assert values["password"] not in kept
+    assert "there already" in deployed.system.must("traderx", "secrets", "create", "dev").out
+
+
+@pytest.mark.requirement("R-236", "R-167", "R-242")
+def test_addons_are_there_and_what_the_cluster_lacks_is_told(deployed: Deployed) -> None:
+    root = "/apis/{}/namespaces/traderx-dev/{}"
+    names = {
+        kind: {one["metadata"]["name"] for one in deployed.kube.get(root.format(group, kind))["items"]}
+        for group, kind in (
+            ("rbac.authorization.k8s.io/v1", "roles"),
+            ("networking.k8s.io/v1", "networkpolicies"),
+            ("policy/v1", "poddisruptionbudgets"),
+        )
+    }
+
+    assert "traderx-developer" in names["roles"]
+    assert {"default-deny-all", "traderx-internal", "allow-ingress-controller"} <= names["networkpolicies"]
+    assert names["poddisruptionbudgets"] == {one.name for one in topology.SERVICES}
+    assert "not supported here: ServiceMonitor traderx, PodMonitor trade-processor" in deployed.said["deploy"]
+
+
+def test_an_addon_is_applied_once_its_kinds_are_there(deployed: Deployed) -> None:
+    names = {"ServiceMonitor": "servicemonitors", "PodMonitor": "podmonitors"}
+    for kind, plural in names.items():
+        deployed.kube.create(CRDS, definition("monitoring.coreos.com", kind, plural))
+    path = "/apis/monitoring.coreos.com/v1/namespaces/traderx-dev/{}"
+    for plural in names.values():
+        eventually(f"{plural} are served", partial(served, deployed.kube, path.format(plural)))
+
+    apply = ("unit", "apply", "monitors", "--space", deployed.system.space("dev"), "--wait")
+    deployed.system.must("cub", *apply)
+
+    found = [deployed.kube.get(path.format(plural))["items"] for plural in names.values()]
+    for plural in names.values():
+        deployed.kube.delete(f"{CRDS}/{plural}.monitoring.coreos.com")
+    assert [[one["metadata"]["name"] for one in items] for items in found] == [["traderx"], ["trade-processor"]]
+
+
+def served(kube: Kube, path: str) -> bool | None:
+    """Return True once the server answers there; it says 429 while it prepares a new kind."""
+    return kube.call("GET", path).status_code == 200 or None
+
+
+def definition(group: str, kind: str, plural: str) -> dict[str, Any]:
+    """Return a definition that takes objects of any content."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
+        },
+    }
+
+
+@pytest.mark.requirement("R-228", "R-229", "R-235", "R-147")
+def test_posture_claims_nothing_that_it_has_not_seen(deployed: Deployed) -> None:
+    told = json.loads(deployed.system.must("traderx", "posture", "dev", "--json").out)
+
+    states = {one["control"]: one["state"] for one in told["findings"]}
+    assert "met" not in states.values()
+    assert states["mutual TLS between services"] == "missing"
+    assert states["encryption at rest: secrets"] == "unknown"
+    assert all(one["evidence"] for one in told["findings"])
+
+
+@pytest.mark.requirement("R-294", "R-292", "R-295", "R-326")
+def test_prod_runs_with_three_replicas_once_approved_and_moves_to_another_cluster(
+    deployed: Deployed, tmp_path: Path
+) -> None:
+    system = deployed.system
+    system.must("setup-worker", "prod", "--kubeconfig", str(deployed.plane.kubeconfig))
+
+    refused = system.run("ordered-apply", "prod")
+    untouched = deployments(deployed.kube, "prod")
+    system.must("ordered-apply", "prod", "--approve")
+
+    replicas = {one.name: one.prod.replicas for one in topology.SERVICES}
+    assert (refused.code, untouched) == (1, {})
+    assert ready(deployments(deployed.kube, "prod")) == replicas
+    with ControlPlane(tmp_path) as other:
+        kubeconfig = written(tmp_path / "dr", renamed(other.kubeconfig, "traderx-prod-dr"))
+        system.must("setup-worker", "prod", "--kubeconfig", str(kubeconfig))
+        first = next(one for one in system_targets(system, "prod") if one != "traderx-prod-dr")
+
+        system.must("apply-all", "prod", "--cluster", "traderx-prod-dr")
+        assert ready(deployments(other.kube, "prod")) == replicas
+
+        system.must("apply-all", "prod", "--cluster", first)
+        assert {unit["LiveRevisionNum"] > 0 for unit in system.units("prod").values()} == {True}
+
+
+def system_targets(system: System, environment: str) -> list[str]:
+    """Return the slugs of an environment's targets."""
+    listed = system.must("cub", "target", "list", "--space", system.space(environment), "--names", "--no-header").out
+    return listed.split()
+
+
+def test_an_installed_worker_needs_no_more_than_its_rights(deployed: Deployed, tmp_path: Path) -> None:
+    system, kube = deployed.system, deployed.kube
+    space = system.space("staging")
+    system.must("cub", "worker", "create", "in-cluster", "--space", space)
+    install = ("worker", "install", "in-cluster", "--space", space, "--namespace", "confighub-staging")
+    printed = system.must("cub", *install, "--export", "--env", "CONFIGHUB_URL=http://hub:9090").out
+    objects = list(yaml.safe_load_all(printed))
+
+    assert send(kube, objects) == []
+    shutil.copy(deployed.plane.kubeconfig, tmp_path / "admin")
+    kubeconfig = with_token(tmp_path / "admin", kube, "in-cluster", "confighub-staging", context="least")
+    system.must("setup-worker", "staging", "--kubeconfig", str(kubeconfig))
+    system.must("ordered-apply", "staging")
+
+    forbidden = "/api/v1/namespaces/kube-system/secrets"
+    who = {"spec": {"user": "system:serviceaccount:confighub-staging:in-cluster", "resourceAttributes": {}}}
+    who["spec"]["resourceAttributes"] = {"verb": "list", "resource": "secrets", "namespace": "kube-system"}
+    review = kube.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", who)
+    kube.delete("/api/v1/namespaces/confighub-staging")
+    assert not review["status"]["allowed"], forbidden
+
+
+def test_the_server_accepts_all_that_is_shipped(deployed: Deployed) -> None:
+    files = sorted((PROJECT / "deploy" / "kubernetes").glob("*.yaml"))
+    files += sorted((PROJECT / "confighub").rglob("*.yaml"))
+    known = {"", "apps", "networking.k8s.io", "rbac.authorization.k8s.io", "policy", "scheduling.k8s.io"}
+    objects = []
+    for path in files:
+        for one in yaml.safe_load_all(path.read_text().replace(topology.PLACEHOLDER, "default")):
+            if one["apiVersion"].rpartition("/")[0] in known:
+                metadata = {key: value for key, value in one["metadata"].items() if key != "namespace"}
+                objects.append({**one, "metadata": {**metadata, "namespace": "default"}})
+
+    refused = send(deployed.kube, [plain(one) for one in objects], dryRun="All", force="true")
+
+    assert len(objects) > 80
+    assert refused == []
+
+
+def plain(one: dict[str, Any]) -> dict[str, Any]:
+    """Return a cluster-wide object without the namespace that the others got."""
+    if one["kind"] in ("Namespace", "ClusterRole", "ClusterRoleBinding", "PriorityClass"):
+        metadata = {key: value for key, value in one["metadata"].items() if key != "namespace"}
+        return {**one, "metadata": metadata}
+    return one
