@@ -6,12 +6,13 @@ import base64
 import json
 import stat
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
 
 from traderx.project import find_project
-from traderx.secrets import ensure_secrets, manifest, path_of
+from traderx.secrets import addon_secret, cluster_secret, ensure_secrets, manifest, path_of
 
 
 @pytest.mark.requirement("R-246", "R-243")
@@ -61,3 +62,17 @@ def test_the_object_for_a_cluster_names_the_namespace_and_holds_the_url() -> Non
     assert (found["kind"], found["metadata"]["name"]) == ("Secret", "traderx-db-credentials")
     assert found["metadata"]["namespace"] == "traderx-prod"
     assert base64.b64decode(found["data"]["DATABASE_URL"]) == b"postgresql+psycopg://db/traderx"
+
+
+def test_the_secret_of_a_database_that_is_there_has_the_login_of_its_address() -> None:
+    found = cluster_secret("postgresql+psycopg://ann:p%40ss@db/traderx")
+
+    assert (found["username"], found["password"]) == ("ann", "p@ss")
+
+
+def test_the_secret_of_the_addon_has_an_address_that_a_client_can_read() -> None:
+    found = addon_secret()
+    at = urlsplit(found["DATABASE_URL"])
+
+    assert (at.hostname, at.port, at.path) == ("postgresql", 5432, "/traderx")
+    assert unquote(at.password or "") == found["password"]
