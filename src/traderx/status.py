@@ -24,8 +24,14 @@ class Status:
 
     @property
     def is_ready(self) -> bool:
-        """Whether all 17 units run their latest applied revision."""
-        return bool(self.units) and all(unit.is_ready for unit in self.units if not unit.is_addon)
+        """Whether all 17 units run their latest applied revision; what others put beside them does not count."""
+        return bool(self.units) and not self.waiting_for
+
+    @property
+    def waiting_for(self) -> list[str]:
+        """Which of the 17 units are not ready, in deployment order."""
+        own = {row.slug for row in topology.units()}
+        return [unit.slug for unit in self.units if unit.slug in own and not unit.is_ready]
 
     def as_json(self) -> dict[str, Any]:
         """Return the status for programs."""

@@ -99,7 +99,7 @@ def _serving(site: Site) -> Status:
         if status.ingress and not silent and status.is_ready and answers(f"{status.ingress}/health"):
             return status
         if time.monotonic() > deadline:
-            late = ", ".join(silent) or "the ingress"
+            late = ", ".join(silent or status.waiting_for) or "the ingress"
             raise RetryLater(f"not answering after {_SERVING_TIMEOUT_S:g} s: {late}", hint="see: bin/traderx status")
         time.sleep(0.2)
 
