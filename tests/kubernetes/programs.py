@@ -16,7 +16,7 @@ CACHE = Path.home() / ".cache" / "kube-test" / "bin"
 
 WAYS = (
     "set KUBECONFIG_TEST to a cluster for tests, or KUBEBUILDER_ASSETS to a folder with the programs "
-    "(setup-envtest use -p path gives etcd and kube-apiserver), or build them with Go: tests/kubernetes/build.sh"
+    "(setup-envtest use -p path gives etcd and kube-apiserver), or build them with Go: .ci/kubernetes/build"
 )
 
 
