@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from confighub.client.hub import HubClient
 from confighub.client.session import connect
+from confighub.client.settings import ClientSettings
 from confighub.errors import ConfigHubError, NotFound
-from confighub.settings import ClientSettings
 from traderx.clusters import Cluster, keep_cluster, kubeconfig_of
 from traderx.project import Project, find_project
 from traderx.stack import Stack, worker_process

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from confighub.client.hub import HubClient
 from confighub.client.session import Context, Home, Session, connect
+from confighub.client.settings import ClientSettings
 from confighub.client.transport import Transport
 from confighub.errors import ConfigHubError, Conflict, RetryLater
-from confighub.settings import LOOPBACK, ClientSettings
+from confighub.settings import LOOPBACK
 from traderx import topology
 from traderx.processes import Processes, end_at_once, holder_of, refuse_taken, strays
 from traderx.project import Project, read_json, replace_file
@@ -189,7 +190,8 @@ class Stack:
     def _keep_login(self, url: str, password: str, token: str) -> None:
         session = Session(username=ADMIN, access_token=token, auth_type="Bearer")
         me = HubClient(Transport(url, session.authorization)).me()
-        session.organization_id = str(me.get("ExternalOrganizationID") or me.get("OrganizationID") or "")
+        organization_id = str(me.get("ExternalOrganizationID") or me.get("OrganizationID") or "")
+        session = session._replace(organization_id=organization_id)
         # `cub auth test-login admin` finds the password here, as the public client would
         replace_file(self.project.login_folder / "testusers.csv", f"{ADMIN},{password}\n", mode=0o600)
         self.home.keep_session(session)

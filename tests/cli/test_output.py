@@ -1,7 +1,5 @@
 """Tables, JSON, YAML, jq."""
 
-import io
-
 import pytest
 
 from confighub.cli import output
@@ -61,12 +59,10 @@ def test_gates_are_none_one_or_multiple() -> None:
         (Output(quiet=True, json=True), '{\n  "a": "ü"\n}\n'),
     ],
 )
-def test_the_options_choose_what_is_printed(options: Output, printed: str) -> None:
-    stream = io.StringIO()
+def test_the_options_choose_what_is_printed(options: Output, printed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options.show({"a": "ü"}, lambda: "text")
 
-    Output(**{**vars(options), "stream": stream}).show({"a": "ü"}, lambda: "text")
-
-    assert stream.getvalue() == printed
+    assert capsys.readouterr().out == printed
 
 
 def test_jq_prints_scalars_bare_and_the_rest_as_json() -> None:

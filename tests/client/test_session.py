@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from confighub.client.session import Context, Home, Session, connect, hub_url
+from confighub.client.settings import ClientSettings
 from confighub.errors import BadRequest
-from confighub.settings import ClientSettings
 
 
 def test_a_session_is_read_back_as_kept_and_hidden_from_others(tmp_path: Path) -> None:

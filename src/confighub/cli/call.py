@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from confighub.cli.command import argument_key
 from confighub.cli.output import Output, note
+from confighub.client.settings import ClientSettings
 from confighub.errors import BadRequest, Unauthenticated
-from confighub.settings import ClientSettings
 
 if TYPE_CHECKING:
     from confighub.client.hub import HubClient
     from confighub.client.session import Home
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(NamedTuple):
     """The space that a command works in; no id means the whole organization."""
 
     space_id: str = ""
@@ -35,25 +33,19 @@ class Scope:
         return f"space {self.slug or self.space_id}" if self.space_id else "all spaces"
 
 
-@dataclass(frozen=True)
-class Typed:
+class Typed(NamedTuple):
     """What was typed for one command or group: every parameter's value by key, and the keys of those that were typed.
 
-    ``above`` is the group that it stands in, None for the program. ``kept`` is one notebook for the whole line.
+    ``kept`` is remembered for the whole line. ``above`` is the group that it stands in, None for the program.
     """
 
     path: str
     name: str
     values: Mapping[str, object]
     given: frozenset[str]
+    kept: dict[str, Any]
     above: Typed | None = None
     is_completing: bool = False
-    kept: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def notebook(self) -> dict[str, Any]:
-        """What is remembered while the line is worked on."""
-        return self.above.notebook if self.above else self.kept
 
 
 class Call:
@@ -108,7 +100,7 @@ class Call:
     def settings(self) -> ClientSettings:
         """The environment, and ``--debug``."""
         found = ClientSettings.from_environment()
-        return replace(found, debug=True) if self.yes("debug") else found
+        return found._replace(debug=True) if self.yes("debug") else found
 
     @cached_property
     def home(self) -> Home:

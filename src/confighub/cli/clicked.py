@@ -126,7 +126,7 @@ def typed_of(ctx: click.Context) -> Typed:
     given = {key for key in ctx.params if ctx.get_parameter_source(key) is ParameterSource.COMMANDLINE}
     above = typed_of(ctx.parent) if ctx.parent else None
     path, name = ctx.command_path, ctx.info_name or ""
-    return Typed(path, name, ctx.params, frozenset(given), above, ctx.resilient_parsing, ctx.find_root().meta)
+    return Typed(path, name, ctx.params, frozenset(given), ctx.find_root().meta, above, ctx.resilient_parsing)
 
 
 def _parameter(one: declared.Parameter) -> click.Parameter:

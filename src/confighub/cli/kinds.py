@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from confighub.cli import output
 
@@ -21,8 +21,7 @@ def plain(value: object) -> str:
     return "" if value is None else str(value)
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """One column: its title, the path of its value in the extended record, and how to show that.
 
     Without a path the whole record is shown.
@@ -37,8 +36,7 @@ class Column:
         return self.show(at(record, self.path) if self.path else record)
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(NamedTuple):
     """A noun as the command line knows it."""
 
     noun: Noun
@@ -49,7 +47,7 @@ class Kind:
     id_flag: str = ""
     said: str = ""
     in_space: bool = True
-    query: dict[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = MappingProxyType({})
     is_got_extended: bool = False
     """Whether ``get --json`` prints the record with its relations, as the public client does for some nouns."""
 

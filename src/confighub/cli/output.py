@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, TextIO
+from typing import Literal, NamedTuple, TextIO
 
 from confighub.errors import BadRequest
 
@@ -30,8 +29,7 @@ _FORMATS: dict[str, How] = {
 }
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """The output options of one command, and the printing they ask for.
 
     ``--json`` prints records as the hub answers them, extended; ``--format`` prints them flat,
@@ -45,7 +43,11 @@ class Output:
     names: bool = False
     header: bool = True
     quiet: bool = False
-    stream: TextIO = field(default_factory=lambda: sys.stdout)
+
+    @property
+    def stream(self) -> TextIO:
+        """Where it is printed."""
+        return sys.stdout
 
     @property
     def how(self) -> How:

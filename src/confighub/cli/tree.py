@@ -48,7 +48,7 @@ ROOT = Group(
 
 def every_command(group: Group = ROOT) -> Iterator[tuple[str, Command | Group]]:
     """Yield every command below the group with its path, such as ``unit list``, groups too; not what a hub adds."""
-    nobody = Call(Typed("cub", "cub", {}, frozenset()))
+    nobody = Call(Typed("cub", "cub", {}, frozenset(), {}))
     for name in group.names(nobody):
         found = group.find(name, nobody)
         if found is None or (isinstance(found, Group) and found.is_live):

@@ -123,4 +123,4 @@ def _place(found: Command, taken: _Taken) -> bool:
 
 def _typed(name: str, taken: _Taken, above: Typed | None) -> Typed:
     path = f"{above.path} {name}" if above else name
-    return Typed(path, name, taken.values, frozenset(taken.given), above)
+    return Typed(path, name, taken.values, frozenset(taken.given), above.kept if above else {}, above)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from confighub.client.transport import MERGE_PATCH, Transport, Wire
 from confighub.errors import BadRequest, NotFound
@@ -18,8 +18,7 @@ Records = list[Wire]
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-@dataclass(frozen=True)
-class Noun:
+class Noun(NamedTuple):
     """How one kind of entity is called: in paths, on the wire, and to people."""
 
     path: str

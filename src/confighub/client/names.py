@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from confighub.client.collection import Collection, conjoined, is_id, quoted
 from confighub.client.transport import Wire
@@ -20,8 +20,7 @@ _DEPLOYMENT = "apps/v1/Deployment"
 FindSpace = Callable[[str], Wire]
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(NamedTuple):
     """Which records: a where-expression, and for units a look into their data."""
 
     where: str = ""

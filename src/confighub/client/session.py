@@ -10,19 +10,18 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from confighub.client.hub import HubClient
+from confighub.client.settings import DEFAULT_URL, ClientSettings
 from confighub.client.transport import Transport, Wire, basic, bearer
 from confighub.errors import BadRequest
-from confighub.settings import LOOPBACK, ClientSettings
-
-DEFAULT_URL = f"http://{LOOPBACK}:9090"
 
 
-@dataclass
-class Session:
+class Session(NamedTuple):
     """Who is logged in, as ``session.json`` says; every field may be empty."""
 
     username: str = ""
@@ -30,8 +29,12 @@ class Session:
     refresh_token: str = ""
     organization_id: str = ""
     auth_type: str = ""
-    password: str = field(default="", repr=False)
-    user: Wire = field(default_factory=dict)
+    password: str = ""
+    user: Mapping[str, Any] = MappingProxyType({})
+
+    def __repr__(self) -> str:
+        """Tell whose it is, and no secret."""
+        return f"Session(username={self.username!r}, auth_type={self.auth_type!r})"
 
     @property
     def authorization(self) -> str:
@@ -41,8 +44,7 @@ class Session:
         return bearer(self.access_token) if self.access_token else ""
 
 
-@dataclass
-class Context:
+class Context(NamedTuple):
     """Which hub and which space are meant when a command does not say, as ``context.json`` says."""
 
     url: str = ""

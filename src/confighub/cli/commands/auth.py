@@ -11,7 +11,7 @@ from confighub.cli.command import Group, argument, command, flag, option
 from confighub.cli.output import pairs
 from confighub.cli.showing import DATA_OUTPUT
 from confighub.client.hub import HubClient
-from confighub.client.session import Session, hub_url
+from confighub.client.session import Context, Session, hub_url
 from confighub.client.transport import Transport, Wire
 from confighub.errors import BadRequest, Unauthenticated
 
@@ -118,8 +118,7 @@ def _log_in(call: Call, session: Session) -> None:
     if not spaces:
         raise BadRequest(f"no spaces found in the hub at {url}")
     space: Wire = spaces[0]["Space"]
-    context.url, context.organization_id = url, str(space.get("OrganizationID") or "")
-    context.space, context.space_id = str(space["Slug"]), str(space["SpaceID"])
+    context = Context(url, str(space["Slug"]), str(space["SpaceID"]), str(space.get("OrganizationID") or ""))
     call.home.keep_session(session)
     call.home.keep_context(context)
     call.out.say(f"Current space set to {context.space} ({context.space_id})")

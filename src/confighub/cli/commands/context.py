@@ -59,9 +59,12 @@ def set_context(call: Call) -> None:
         call.home.keep_context(context)
     if call.text("space"):
         space = call.hub.space(call.text("space"))
-        context.space, context.space_id = str(space["Slug"]), str(space["SpaceID"])
-        context.url = hub_url(call.settings)
-        context.organization_id = str(space.get("OrganizationID") or "")
+        context = Context(
+            url=hub_url(call.settings),
+            space=str(space["Slug"]),
+            space_id=str(space["SpaceID"]),
+            organization_id=str(space.get("OrganizationID") or ""),
+        )
     call.home.keep_context(context)
 
 

@@ -109,7 +109,7 @@ def _signatures(call: Call) -> dict[str, Wire]:
             return _asked(call)
         except ConfigHubError:
             return {}
-    notebook = call.typed.notebook
+    notebook = call.typed.kept
     if _KEPT not in notebook:
         notebook[_KEPT] = _asked(call)
     functions: dict[str, Wire] = notebook[_KEPT]

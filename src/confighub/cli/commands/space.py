@@ -90,8 +90,7 @@ def new_prefix(call: Call) -> None:
 def make_current(call: Call) -> None:
     """Make a space the current one; the same as `cub context set --space`."""
     space = call.hub.space(call.arg("name"))
-    context = call.home.context()
-    context.space, context.space_id = plain(space.get("Slug")), plain(space.get("SpaceID"))
+    context = call.home.context()._replace(space=plain(space.get("Slug")), space_id=plain(space.get("SpaceID")))
     call.home.keep_context(context)
     call.out.say(f"Current space set to {context.space} ({context.space_id})")
 
