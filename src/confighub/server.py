@@ -6,6 +6,7 @@ heavy is imported by the command that needs it.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -60,12 +61,16 @@ def _store_options(command: F) -> F:
 
     @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of the hub's data and keys.")
     @click.option(
-        "--database", default="", help="SQLAlchemy URL of a PostgreSQL database, instead of the folder's own."
+        "--database",
+        default="",
+        envvar="CONFIGHUB_DATABASE_URL",
+        help="SQLAlchemy URL of a PostgreSQL database, instead of the folder's own; else CONFIGHUB_DATABASE_URL.",
     )
     @wraps(command)
     def with_settings(data: Path | None, database: str, **more: Any) -> Any:
         folder = (data or Path.home() / ".local" / "share" / "confighub").resolve()
-        return command(HubSettings(data_dir=folder, database_url=database), **more)
+        key = os.environ.get("CONFIGHUB_KEY", "")
+        return command(HubSettings(data_dir=folder, database_url=database, key=key), **more)
 
     return with_settings  # type: ignore[return-value]
 
@@ -81,6 +86,9 @@ def confighub() -> None:
 @_store_options
 def serve(settings: HubSettings, host: str, port: int) -> None:
     """Serve the hub until SIGTERM or Ctrl-C.
+
+    Several processes may serve one PostgreSQL database. They need the same key: in CONFIGHUB_KEY, or as the
+    file hub.key in the folder of each.
 
     Example: confighub serve --port 9090 --data ./hub
     """
@@ -182,6 +190,50 @@ def revoke_token(settings: HubSettings, token_id: str) -> None:
 
         revoke(hub, token_id)
         click.echo("token revoked")
+
+
+@confighub.command("backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@_store_options
+def back_up(settings: HubSettings, file: Path) -> None:
+    """Write everything that the hub knows to a file, also while it serves.
+
+    The file holds the key that opens the workers' secrets; only its owner may read it.
+
+    Example: confighub backup hub-20261003.backup --data ./hub
+    """
+    from confighub.hub.store.backup import write_backup
+
+    with _open(settings) as hub:
+        counts = write_backup(hub.database, settings.data_dir, file.resolve())
+    _report(f"{file}: {file.stat().st_size} bytes", counts)
+
+
+@confighub.command("restore")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@_store_options
+def restore(settings: HubSettings, file: Path) -> None:
+    """Fill an empty store from a backup; start the hub on it afterwards.
+
+    The store may be of another kind than the one that the backup is of: SQLite or PostgreSQL.
+
+    Example: confighub restore hub-20261003.backup --data ./hub
+    """
+    from confighub.hub.store.backup import restore_backup
+    from confighub.hub.store.database import Database
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(settings.database)
+    try:
+        counts = restore_backup(database, settings.data_dir, file)
+    finally:
+        database.close()
+    _report(f"restored from {file}", counts)
+
+
+def _report(what: str, counts: dict[str, int]) -> None:
+    shown = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("spaces", "units", "revisions"))
+    click.echo(f"{what}; {shown}, {sum(counts.values())} rows in all")
 
 
 @confighub.command("runtime")

@@ -44,12 +44,14 @@ log = logging.getLogger("confighub")
 def serve(settings: HubSettings, *, host: str, port: int) -> None:
     """Serve the hub until SIGTERM or SIGINT.
 
-    Raises: Conflict when the port is taken, or another process serves the same folder.
+    Raises: Conflict when the port is taken, or another process serves the same folder; ConfigHubError when
+    the key is not the one that the database was begun with.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     settings = replace(settings, host=host, port=_free_port(host, port))
     with _sole_server(settings), contextlib.closing(Hub(settings)) as hub:
         people.found(hub)
+        audit.claim(hub)
         if hub.database.is_sqlite:
             workers.recover(hub)
         asyncio.run(_serve(hub))

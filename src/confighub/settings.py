@@ -24,6 +24,7 @@ class HubSettings:
     port: int = 9090
     database_url: str = ""
     key: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
     lease_s: float = 60.0
     operation_timeout_s: float = 300.0
     heartbeat_s: float = 10.0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
-import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -18,6 +20,7 @@ from typing import Any
 import httpx2
 import psycopg
 import pytest
+from cryptography.fernet import Fernet
 
 from tests.api.running import HubProcess, fresh_store
 from tests.api.worker import Event, Worker, info
@@ -32,7 +35,7 @@ FINAL = ("Completed", "Failed", "Canceled")
 
 @dataclass
 class Pair:
-    """Two hubs on one database; each has a folder of its own with the same key."""
+    """Two hubs on one database; each has a folder of its own, one has the key as a file, one in its environment."""
 
     hubs: list[HubProcess]
     database_url: str
@@ -48,9 +51,11 @@ def pair(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[Pair]:
     """Two running hubs."""
     with postgresql.fresh() as url:
         fresh_store(tmp_path / "a", url)
+        key = Fernet.generate_key().decode()
+        names = {"a": {"CONFIGHUB_KEY": key}, "b": {}}
         (tmp_path / "b").mkdir()
-        shutil.copy(tmp_path / "a" / "hub.key", tmp_path / "b" / "hub.key")
-        hubs = [HubProcess(tmp_path / name, _port(), database_url=url) for name in ("a", "b")]
+        (tmp_path / "b" / "hub.key").write_text(key)
+        hubs = [HubProcess(tmp_path / name, _port(), environ, url) for name, environ in names.items()]
         for hub in hubs:
             hub.start()
         yield Pair(hubs, url)
@@ -186,6 +191,16 @@ def test_the_newest_stream_of_a_worker_counts_whichever_hub_it_is_at(pair: Pair)
     ready, got = asyncio.run(run())
     assert ready
     assert [event["Data"]["Action"] for event in got] == ["Apply"]
+
+
+def test_a_hub_with_another_key_does_not_start(pair: Pair, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "confighub.server", "serve", "--port", "0", "--data", str(tmp_path / "c")]
+    environ = {**os.environ, "CONFIGHUB_DATABASE_URL": pair.database_url}
+
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("confighub: the key of this hub is not the one")
 
 
 async def _next(events: Any) -> Event:

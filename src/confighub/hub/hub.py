@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
@@ -40,7 +41,6 @@ class Hub:
         self.now = clock
         self.new_id = new_id
         self.wakeups = WakeUps()
-        self.secrets = SecretBox(settings.data_dir / "hub.key")
         self.database = Database(settings.database)
         try:
             bring_up_to_date(self.database)
@@ -53,6 +53,11 @@ class Hub:
 
             self._listener = Listener(self.database.url, self._heard)
             self._listener.start()
+
+    @cached_property
+    def secrets(self) -> SecretBox:
+        """What seals and signs; its key is made at the first use, which adding a user is not."""
+        return SecretBox(self.settings.data_dir / "hub.key", self.settings.key)
 
     def read(self) -> AbstractContextManager[Connection]:
         """Give a connection that sees one state of the store."""

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.exc import DatabaseError
 
+from confighub.errors import ConfigHubError
 from confighub.hub.caller import Caller
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import TAG
+from confighub.hub.store.history import audit_chain
+from confighub.hub.store.secrets import SecretBox
 from confighub.hub.usecases import audit, entities
+from confighub.settings import HubSettings
 from tests.hub.scene import Scene
 
 
@@ -80,28 +85,32 @@ def test_the_chain_goes_on_where_it_ended(hub: Hub, scene: Scene) -> None:
 
 
 @pytest.mark.requirement("R-250")
-@pytest.mark.parametrize("table", ["audit_log", "audit_chain", "revisions", "mutations", "blobs"])
+@pytest.mark.parametrize("table", ["audit_log", "audit_chain", "audit_checkpoints", "revisions", "mutations", "blobs"])
 @pytest.mark.parametrize("verb", ["UPDATE", "DELETE"])
 def test_the_database_refuses_to_change_history(hub: Hub, scene: Scene, table: str, verb: str) -> None:
     scene.space("here")
     scene.unit(scene.space("there"), "web")
     audit.sequence(hub)
-    column = {"audit_log": "message", "audit_chain": "hash", "blobs": "content"}.get(table, "revision_num")
+    column = {"audit_log": "message", "audit_chain": "hash", "audit_checkpoints": "hash", "blobs": "content"}.get(
+        table, "revision_num"
+    )
     statement = f"UPDATE {table} SET {column} = {column}" if verb == "UPDATE" else f"DELETE FROM {table}"
 
     with pytest.raises(DatabaseError, match="is only appended to"), hub.write() as tx:
         tx.execute(text(statement))
 
 
-def _without_guard(hub: Hub, statement: str) -> None:
+def _without_guard(hub: Hub, *statements: str) -> None:
     """Do what somebody with the file or the database's own rights could do."""
     with hub.write() as tx:
-        if hub.database.is_sqlite:
-            for verb in ("update", "delete"):
-                tx.execute(text(f"DROP TRIGGER audit_log_no_{verb}"))
-        else:
-            tx.execute(text("DROP TRIGGER audit_log_only_appended ON audit_log"))
-        tx.execute(text(statement))
+        for table in ("audit_log", "audit_chain", "audit_checkpoints"):
+            if hub.database.is_sqlite:
+                for verb in ("update", "delete"):
+                    tx.execute(text(f"DROP TRIGGER {table}_no_{verb}"))
+            else:
+                tx.execute(text(f"DROP TRIGGER {table}_only_appended ON {table}"))
+        for statement in statements:
+            tx.execute(text(statement))
 
 
 @pytest.mark.parametrize(
@@ -121,6 +130,77 @@ def test_tampering_is_found_at_its_place(hub: Hub, scene: Scene, statement: str,
 
     found = audit.verify(hub)
     assert (found.is_intact, found.broken_at, found.reason) == (False, row, reason)
+
+
+def test_the_end_of_the_chain_is_signed_each_time(hub: Hub, scene: Scene) -> None:
+    audit.claim(hub)
+    for slug in ("here", "there"):
+        scene.space(slug)
+        audit.sequence(hub)
+
+    found = audit.verify(hub)
+
+    assert (found.is_intact, found.signed, found.key) == (True, found.rows, hub.secrets.public_key.hex())
+
+
+@pytest.mark.parametrize("keeps_signature", [True, False])
+def test_a_whole_new_chain_is_found_without_the_key(hub: Hub, scene: Scene, *, keeps_signature: bool) -> None:
+    scene.space("here")
+    audit.sequence(hub)
+    signatures = "SELECT 1" if keeps_signature else "DELETE FROM audit_checkpoints"
+
+    _without_guard(hub, "UPDATE audit_log SET username = 'mallory'", "DELETE FROM audit_chain", signatures)
+    with hub.write() as tx:
+        tx.execute(insert(audit_chain), audit.links_of(tx, limit=1000))
+
+    found = audit.verify(hub)
+    assert not found.is_intact
+    assert found.reason == (
+        "the chain was another when it was signed" if keeps_signature else "the end of the chain is not signed"
+    )
+
+
+def test_a_chain_signed_by_somebody_else_is_found(hub: Hub, scene: Scene, tmp_path: Path) -> None:
+    scene.space("here")
+    mallory = Hub(HubSettings(data_dir=tmp_path / "mallory", database_url=hub.settings.database))
+    audit.sequence(mallory)
+    mallory.close()
+
+    found = audit.verify(hub)
+
+    assert (found.is_intact, found.reason) == (False, "the end of the chain was signed by somebody else")
+
+
+def test_signed_rows_that_are_cut_off_are_found(hub: Hub, scene: Scene) -> None:
+    scene.space("here")
+    audit.sequence(hub)
+    first = audit.verify(hub).rows
+    scene.space("there")
+    audit.sequence(hub)
+
+    _without_guard(hub, f"DELETE FROM audit_chain WHERE position > {first}")
+
+    assert audit.verify(hub).reason == "rows that were signed are cut off behind it"
+
+
+def test_another_key_than_the_databases_is_refused(hub: Hub, tmp_path: Path) -> None:
+    audit.claim(hub)
+    other = Hub(HubSettings(data_dir=tmp_path / "other", database_url=hub.settings.database))
+    key = (hub.settings.data_dir / "hub.key").read_text()
+    same = Hub(HubSettings(data_dir=tmp_path / "third", database_url=hub.settings.database, key=key))
+
+    audit.claim(same)
+    with pytest.raises(ConfigHubError, match=r"not the one that its database was begun with.*CONFIGHUB_KEY"):
+        audit.claim(other)
+
+    assert same.secrets.open(hub.secrets.seal("ch_secret")) == "ch_secret"
+    for one in (other, same):
+        one.close()
+
+
+def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigHubError, match="CONFIGHUB_KEY holds no key"):
+        SecretBox(tmp_path / "hub.key", "too short")
 
 
 def test_a_member_without_role_reads_about_themselves_only(

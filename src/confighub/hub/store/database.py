@@ -91,7 +91,7 @@ def remembered(tx: Connection, key: Hashable, look: Callable[[], T]) -> T:
 
 
 FOUNDING, CHAINING = 0x636F6E67, 0x636F6E68
-"""What only one process on a PostgreSQL does at a time; any numbers, the same in all of them (migrations have theirs)."""
+"""What only one process on a PostgreSQL does at a time; any numbers that no migration has."""
 
 
 def one_at_a_time(tx: Connection, what: int) -> None:

@@ -2,11 +2,14 @@
 
 note(tx, hub, caller, action, kind, entity, …)             append a row
 list_audit(hub, caller, *, limit=100, after=0, entity_id=None, space_id=None) -> list[AuditRow]
-sequence(hub) -> int                                       chain what is new; call it now and then
+claim(hub)                                                 see that the hub's key is the one of the database
+sequence(hub) -> int                                       chain and sign what is new; call it now and then
 verify(hub) -> Verified                                    check the whole chain
 
 The chain over the rows is written afterwards by ``sequence``: each link holds the SHA-256 of the
-link before and of its row, so a row that was changed, taken out or put in by hand is found.
+link before and of its row, so a row that was changed, taken out or put in by hand is found. Its end is
+signed each time, so whoever writes the database without the hub's key cannot make another chain. Rows cut
+off at the end, signatures and all, are found by whoever kept a later ``head``.
 """
 
 from __future__ import annotations
@@ -18,12 +21,15 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, func, insert, or_, select
 
+from confighub.errors import ConfigHubError
 from confighub.hub.caller import Caller
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import Kind
-from confighub.hub.store.history import audit_chain, audit_log
+from confighub.hub.store.database import CHAINING, one_at_a_time
+from confighub.hub.store.entities import bridge_workers
+from confighub.hub.store.history import audit_chain, audit_checkpoints, audit_log
 from confighub.hub.store.people import space_roles
-from confighub.hub.store.rows import own_id
+from confighub.hub.store.rows import insert_if_absent, own_id
 from confighub.records.base import Record
 
 GENESIS = bytes(32)
@@ -56,12 +62,17 @@ class AuditRow(Record):
 
 
 class Verified(Record):
-    """What a check of the chain found: ``broken_at`` is the id of the first bad row, ``head`` the last hash."""
+    """What a check of the chain found: ``broken_at`` is the id of the first bad row, ``head`` the last hash.
+
+    ``signed`` of the rows are covered by a signature that ``key``, the hub's public one in hexadecimal, has made.
+    """
 
     is_intact: bool
     rows: int
     unchained: int
     head: str
+    signed: int = 0
+    key: str = ""
     broken_at: int | None = None
     reason: str = ""
 
@@ -117,53 +128,118 @@ def list_audit(
     return [_row(row) for row in rows]
 
 
+def claim(hub: Hub) -> None:
+    """Begin a new database's chain with the hub's signature, or see that the key is the one it was begun with.
+
+    Raises: ConfigHubError, when it is another.
+    """
+    with hub.write() as tx:
+        one_at_a_time(tx, CHAINING)
+        c = audit_checkpoints.c
+        begun = tx.execute(select(c.key).order_by(c.position).limit(1)).scalar()
+        if begun is None:
+            sealed = tx.execute(select(bridge_workers.c.secret).where(bridge_workers.c.secret != "").limit(1)).scalar()
+            if sealed is not None:
+                hub.secrets.open(sealed)
+            _sign(tx, hub, 0, GENESIS)
+        elif begun != hub.secrets.public_key:
+            raise ConfigHubError(
+                "the key of this hub is not the one that its database was begun with, so that it cannot open "
+                "the secrets of workers",
+                hint=f"give it that key: in CONFIGHUB_KEY, or as {hub.secrets.path}",
+            )
+        _sign(tx, hub, *_end(tx))
+
+
 def sequence(hub: Hub) -> int:
-    """Append the oldest rows that are not in the chain yet to it, at most ``PORTION``; return how many."""
+    """Append the oldest rows that are not in the chain yet to it, at most ``PORTION``, and sign its end.
+
+    Returns how many rows there were.
+    """
     with hub.read() as tx:
         newest = tx.execute(select(func.max(audit_log.c.cursor_id))).scalar() or 0
         if newest <= _last_chained(tx):
             return 0
+    # A writer takes ids in the order of its commits, unless there are several.
+    slack = 0 if hub.database.is_sqlite else SLACK
     with hub.write() as tx:
-        position, previous = _end(tx)
-        links = []
-        for row in tx.execute(_new_rows(_last_chained(tx))).all():
-            position += 1
-            link = _link_hash(previous, row)
-            links.append({"position": position, "audit_cursor_id": row.cursor_id, "previous": previous, "hash": link})
-            previous = link
+        one_at_a_time(tx, CHAINING)
+        links = links_of(tx, limit=PORTION, slack=slack)
         if links:
             tx.execute(insert(audit_chain), links)
+            _sign(tx, hub, links[-1]["position"], links[-1]["hash"])
         return len(links)
+
+
+def links_of(tx: Connection, *, limit: int, slack: int = 0) -> list[dict[str, Any]]:
+    """Return the links for the oldest rows that have none, as rows of the chain; ``slack`` is how far back to look."""
+    position, previous = _end(tx)
+    links: list[dict[str, Any]] = []
+    for row in tx.execute(_new_rows(_last_chained(tx) - slack).limit(limit)).all():
+        position += 1
+        link = _link_hash(previous, row)
+        links.append({"position": position, "audit_cursor_id": row.cursor_id, "previous": previous, "hash": link})
+        previous = link
+    return links
 
 
 def verify(hub: Hub) -> Verified:
     """Go through the whole chain; rows that are not chained yet are counted, not judged."""
     with hub.read() as tx:
-        unchained = _unchained(tx)
+        signed = {row.position: row for row in tx.execute(select(audit_checkpoints))}
+        found = Verified(is_intact=True, rows=0, unchained=_unchained(tx), head="", key=hub.secrets.public_key.hex())
         joined = select(audit_chain, audit_log).outerjoin(
             audit_log, audit_log.c.cursor_id == audit_chain.c.audit_cursor_id
         )
-        previous, rows = GENESIS, 0
+        previous, at = GENESIS, 0
         for row in tx.execute(joined.order_by(audit_chain.c.position)):
+            found.head, at = previous.hex(), row.audit_cursor_id
             reason = ""
-            if row.position != rows + 1 or row.previous != previous:
+            if row.position != found.rows + 1 or row.previous != previous:
                 reason = "a link is missing before it"
             elif row.cursor_id is None:
                 reason = "the row is gone"
             elif _link_hash(previous, row) != row.hash:
                 reason = "the row was changed"
+            elif row.position in signed and signed[row.position].hash != row.hash:
+                reason = "the chain was another when it was signed"
             if reason:
-                bad = row.audit_cursor_id
-                return Verified(
-                    is_intact=False,
-                    rows=rows,
-                    unchained=unchained,
-                    head=previous.hex(),
-                    broken_at=bad,
-                    reason=reason,
-                )
-            previous, rows = row.hash, rows + 1
-    return Verified(is_intact=True, rows=rows, unchained=unchained, head=previous.hex())
+                return _broken(found, at, reason)
+            previous, found.rows = row.hash, found.rows + 1
+    found.head = previous.hex()
+    end = signed.get(found.rows)
+    if end is None and found.rows:
+        return _broken(found, at, "the end of the chain is not signed")
+    if end is not None and not hub.secrets.has_signed(_statement(end.position, end.hash, end.at), end.signature):
+        return _broken(found, at, "the end of the chain was signed by somebody else")
+    if signed and max(signed) > found.rows:
+        return _broken(found, at, "rows that were signed are cut off behind it")
+    found.signed = found.rows
+    return found
+
+
+def _broken(found: Verified, at: int, reason: str) -> Verified:
+    found.is_intact, found.broken_at, found.reason = False, at, reason
+    return found
+
+
+def _sign(tx: Connection, hub: Hub, position: int, end: bytes) -> None:
+    """Sign the chain as it stands at the position, unless that was done."""
+    at = hub.now()
+    insert_if_absent(
+        tx,
+        audit_checkpoints,
+        position=position,
+        at=at,
+        hash=end,
+        key=hub.secrets.public_key,
+        signature=hub.secrets.sign(_statement(position, end, at)),
+    )
+
+
+def _statement(position: int, end: bytes, at: datetime) -> bytes:
+    """Return what is signed."""
+    return msgspec.json.encode(["confighub audit", position, end, int(at.timestamp() * 1_000_000)])
 
 
 def _row(row: Any) -> AuditRow:
@@ -171,10 +247,10 @@ def _row(row: Any) -> AuditRow:
     return AuditRow(audit_id=row.cursor_id, **values)
 
 
-def _new_rows(last: int) -> Any:
+def _new_rows(after: int) -> Any:
     chained = select(audit_chain.c.audit_cursor_id).where(audit_chain.c.audit_cursor_id == audit_log.c.cursor_id)
-    near = audit_log.c.cursor_id > last - SLACK
-    return select(audit_log).where(near, ~chained.exists()).order_by(audit_log.c.cursor_id).limit(PORTION)
+    near = audit_log.c.cursor_id > after
+    return select(audit_log).where(near, ~chained.exists()).order_by(audit_log.c.cursor_id)
 
 
 def _last_chained(tx: Connection) -> int:
