@@ -24,7 +24,6 @@ class HubSettings:
     port: int = 9090
     database_url: str = ""
     key: str = field(default="", repr=False)
-    key: str = field(default="", repr=False)
     lease_s: float = 60.0
     operation_timeout_s: float = 300.0
     heartbeat_s: float = 10.0
