@@ -12,6 +12,9 @@ from collections.abc import Sequence
 
 _COMMANDS = {
     "apply-all": "deploying:apply_all",
+    "backup": "recovering:backup",
+    "blue-green": "rolling:blue_green",
+    "canary": "rolling:canary",
     "down": "bringing:down",
     "drift-detector": "drifting:drift_detector",
     "install-base": "installing:install_base",
@@ -22,6 +25,7 @@ _COMMANDS = {
     "proj": "looking:proj",
     "promote": "deploying:promote",
     "quarantine": "recovering:quarantine",
+    "restore": "recovering:restore",
     "rewind": "recovering:rewind",
     "rollback": "recovering:rollback",
     "secrets": "installing:secrets",

@@ -44,3 +44,14 @@ def new_system() -> Iterator[Callable[[], System]]:
     yield make
     for system in made:
         end(system)
+
+
+@pytest.fixture(scope="session")
+def rolled() -> Iterator[System]:
+    """A project with dev deployed, for rollouts of trade-service one after the other."""
+    system = System(Path(tempfile.mkdtemp(prefix="traderx-")) / "data")
+    try:
+        system.must("up")
+        yield system
+    finally:
+        end(system)

@@ -121,7 +121,7 @@ class BlueGreen:
         for _ in range(_TRIES if self._trier else 0):
             assert self._trier is not None
             self._must_pass(self._trier.trial(address))
-        self._refuse_crash()
+        self._refuse_crash(self._read())
         tried = f", {_TRIES} synthetic trades booked" if self._trier else ""
         self.place.say(f"  {self.colour} is healthy at {address}{tried}")
         return "switch"
@@ -151,9 +151,9 @@ class BlueGreen:
                 for old, new in trials.taken():
                     analysis.add_trials(old=old, new=new)
                     passed += bool(new.passed)
+                self._refuse_crash(now)
                 if (worse := analysis.worse) is not None:
                     raise Breach(worse.check, worse.reason)
-                self._refuse_crash()
                 if why := self.options.is_healthy(self.place.address(self.own_slug)):
                     raise Breach("health", f"{self.own_name}: {why}")
                 if time.time() >= ends and (self._trier is None or passed >= _TRIES):
@@ -212,8 +212,7 @@ class BlueGreen:
         if not trial.passed:
             raise Breach("synthetic trades", f"before the switch: {trial.what}")
 
-    def _refuse_crash(self) -> None:
-        reading = self._read()
+    def _refuse_crash(self, reading: Reading | None) -> None:
         if reading is not None and reading.new_restarts:
             raise Breach("crash loop", f"{self.colour} ended by itself and was started again")
 

@@ -13,6 +13,8 @@ from confighub.operations.rollout.place import Place
 from confighub.operations.rollout.record import Record
 
 KEY = "confighub.com/quarantine"
+NOT_ITS_FAULT = frozenset({"evidence", "abort", "change"})
+"""The checks that end a rollout without saying anything of the version."""
 _KEPT = 20
 
 
@@ -46,7 +48,9 @@ def refuse_quarantined(place: Place, deployment: Wire, *, image: str, env: Mappi
 
 
 def quarantine(place: Place, slug: str, record: Record) -> None:
-    """Note the version of the record as taken back."""
+    """Note the version of the record as taken back, unless nothing was shown to be wrong with it."""
+    if record.check in NOT_ITS_FAULT:
+        return
     deployment = place.unit(slug)
     known = [one for one in _known(deployment) if (one.image, one.env) != (record.image, record.env)]
     bad = Quarantined(record.image, record.env, record.check, record.reason[:500], record.detected)

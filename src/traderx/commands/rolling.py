@@ -1,0 +1,148 @@
+"""Commands that bring a new version into traffic: little by little, or colour by colour."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from confighub.errors import BadRequest
+from traderx.commands.lazy import data_option, explain_option, json_option, saying
+
+if TYPE_CHECKING:
+    from confighub.operations.rollout.beginning import Wish
+    from confighub.operations.rollout.record import Kind
+    from confighub.operations.rollout.steps import Outcome
+    from traderx.site import Site
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def rollout_options(function: _Function) -> _Function:
+    """Add what both kinds of rollout take."""
+    options = (
+        click.argument("service"),
+        click.argument("environment"),
+        click.option("--image", default="", metavar=":TAG", help="The new version; not needed to go on with one."),
+        click.option("--env", "variables", multiple=True, metavar="NAME=VALUE", help="Also set this variable."),
+        click.option("--approve", is_flag=True, help="Approve every revision that the rollout makes (prod)."),
+        click.option("--lift", default="", metavar="REASON", help="Lift the version's quarantine first."),
+        click.option("--abort", "aborts", is_flag=True, help="End the rollout under way and go back."),
+        explain_option,
+        json_option,
+        data_option,
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@click.command()
+@rollout_options
+@click.option("--speed", default=1.0, show_default=True, metavar="N", help="Divide the stages' times by this.")
+@click.option("--schedule", "schedule_file", metavar="FILE", help="Stages of one's own, as JSON.")
+@click.option("--p95-ms", default=200.0, show_default=True, help="The limit of the stage that looks at latency.")
+@click.option("--patience", type=float, metavar="SECONDS", help="How long a stage may wait for missing evidence.")
+def canary(
+    service: str,
+    environment: str,
+    image: str,
+    variables: tuple[str, ...],
+    approve: bool,
+    lift: str,
+    aborts: bool,
+    speed: float,
+    schedule_file: str | None,
+    p95_ms: float,
+    patience: float | None,
+    explain: bool,
+    as_json: bool,
+    data: str | None,
+) -> int:
+    """Give a new version a growing share of the traffic.
+
+    10 %, 25 %, 50 %, then all, as long as requests and synthetic trades show that it is good; a breach takes the
+    share back to 0 at the next look. Interrupted, the same command goes on. Exit 0 promoted, 3 rolled back,
+    1 could not run.
+
+    Example: bin/canary trade-service staging --image :v1.1.0
+    """
+    from traderx import canary as rollout
+
+    wish = _wish("canary", service, environment, image, variables, approve=approve, lift=lift)
+    stages = rollout.CanaryWish(schedule_file, p95_ms, speed, patience)
+    asked = rollout.Rollout(environment, wish, aborts, stages=stages)
+    if explain:
+        return _explained(rollout.explain_canary(asked))
+    return _carried_out(lambda site: rollout.canary(site, asked), as_json=as_json, data=data)
+
+
+@click.command(name="blue-green")
+@rollout_options
+@click.option("--soak", default=300.0, show_default=True, metavar="SECONDS", help="How long the old colour stays warm.")
+def blue_green(
+    service: str,
+    environment: str,
+    image: str,
+    variables: tuple[str, ...],
+    approve: bool,
+    lift: str,
+    aborts: bool,
+    soak: float,
+    explain: bool,
+    as_json: bool,
+    data: str | None,
+) -> int:
+    """Run a new version beside the old one, then switch.
+
+    It is validated through a Service of its own first; the old version stays warm for the soak, and any failure
+    sends the traffic back. Interrupted, the same command goes on. Exit 0 promoted, 3 rolled back, 1 could not run.
+
+    Example: bin/blue-green trade-service prod --image :v1.1.0 --approve
+    """
+    from traderx import blue_green as rollout
+    from traderx.canary import Rollout
+
+    wish = _wish("blue-green", service, environment, image, variables, approve=approve, lift=lift)
+    asked = Rollout(environment, wish, aborts, soak_s=soak)
+    if explain:
+        return _explained(rollout.explain_blue_green(asked))
+    return _carried_out(lambda site: rollout.blue_green(site, asked), as_json=as_json, data=data)
+
+
+def _wish(
+    kind: Kind, service: str, environment: str, image: str, variables: tuple[str, ...], *, approve: bool, lift: str
+) -> Wish:
+    from confighub.operations.rollout.beginning import Wish
+
+    if image and not image.startswith((":", "@")):
+        raise BadRequest(f"an image is given as :TAG, not: {image}")
+    env = {}
+    for text in variables:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise BadRequest(f"a variable is given as NAME=VALUE, not: {text}")
+        env[name] = value
+    command = f"bin/{kind} {service} {environment}" + (f" --image {image}" if image else "")
+    return Wish(kind, service, image, env, approve=approve, lift=lift, command=command)
+
+
+def _explained(lines: list[str]) -> int:
+    for line in lines:
+        click.echo(line)
+    return 0
+
+
+def _carried_out(carry_out: Callable[[Site], Outcome], *, as_json: bool, data: str | None) -> int:
+    from traderx.site import open_site
+
+    say = saying(as_json)
+    outcome = carry_out(open_site(data, say))
+    if as_json:
+        print(json.dumps(outcome.as_json(), indent=2))
+    say(f"{outcome.verdict}: {outcome.reason}")
+    if outcome.detected_after_s is not None:
+        say(f"detected after {outcome.detected_after_s} s, traffic back in {outcome.rolled_back_in_s} s")
+    return outcome.exit_code

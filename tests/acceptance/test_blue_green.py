@@ -1,0 +1,100 @@
+"""Two colours under load: the switch and the way back lose no request and no trade."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from tests.acceptance.system import System, call, eventually
+from tests.acceptance.trading import position
+from tests.acceptance.traffic import Traffic, booked_once, killed_at_every_step
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
+
+ACCOUNT, SYMBOL = 22214, "IBM"
+SERVICE = "trade-service-service"
+
+
+def selector(system: System) -> str:
+    text = base64.b64decode(system.unit(SERVICE)["Data"]).decode()
+    return text.split("selector:")[1].split("ports:")[0]
+
+
+def active(system: System) -> dict[str, Any]:
+    (unit,) = [
+        unit
+        for unit in system.units().values()
+        if (unit.get("Labels") or {}).get("active") == "true" and unit["Labels"].get("service") == "trade-service"
+    ]
+    return unit
+
+
+@pytest.mark.requirement("R-110", "R-113", "R-114", "R-115", "R-118", "R-119", "R-121")
+def test_killed_at_every_step_it_switches_without_a_failed_request(rolled: System) -> None:
+    ingress = rolled.status()["ingress"]
+    before = position(ingress, ACCOUNT, SYMBOL)
+    options = ["trade-service", "dev", "--soak", "3"]
+
+    with Traffic(ingress, ACCOUNT, SYMBOL) as traffic:
+        ran, killed = killed_at_every_step(rolled, "blue-green", [*options, "--image", ":v1.1.0"], options)
+
+    assert ran.code == 0, ran.out
+    assert killed == ["create", "deploy", "validate", "switch", "soak", "decommission"]
+    assert traffic.failed == []
+    booked_once(traffic, before)
+    unit = active(rolled)
+    colour = unit["Labels"]["version"]
+    assert f"version: {colour}" in selector(rolled)
+    assert "order" in unit["Labels"]
+    assert f"trade-service-{colour}-service" not in rolled.units()
+    assert eventually("ready", lambda: rolled.status()["ready"])
+
+
+@pytest.mark.requirement("R-120", "R-121")
+def test_a_colour_that_fails_in_the_soak_is_left_at_once_and_taken_away(rolled: System) -> None:
+    ingress, was, chosen = rolled.status()["ingress"], active_slug(rolled), selector(rolled)
+
+    # Slow enough to be found, quick enough that no request fails on the way there and back.
+    with Traffic(ingress, ACCOUNT, SYMBOL) as traffic:
+        ran = rolled.run(
+            *("blue-green", "trade-service", "dev", "--image", ":v2.0.0", "--env", "FAULT_LATENCY_MS=400"),
+            *("--soak", "60", "--json"),
+        )
+
+    told = json.loads(ran.out)
+    assert (ran.code, told["verdict"], told["check"]) == (3, "rolled back", "latency"), ran.text
+    assert told["rolled_back_in_s"] < 30
+    assert traffic.failed == []
+    assert (active_slug(rolled), selector(rolled)) == (was, chosen)
+    assert eventually("ready", lambda: rolled.status()["ready"])
+
+
+def test_a_colour_that_loses_messages_never_gets_traffic(rolled: System) -> None:
+    chosen = selector(rolled)
+
+    ran = rolled.run(
+        *("blue-green", "trade-service", "dev", "--image", ":v2.0.0", "--env", "FAULT_DROP_PUBLISH=1", "--json")
+    )
+
+    told = json.loads(ran.out)
+    assert (ran.code, told["check"]) == (3, "synthetic trades")
+    assert "switch" not in [step["step"] for step in told["steps"]]
+    assert selector(rolled) == chosen
+    assert call(f"{rolled.status()['ingress']}/api/trades?limit=1")
+
+
+def active_slug(system: System) -> str:
+    """The unit of the colour that has the traffic; before the first rollout the only one."""
+    units = [
+        unit
+        for unit in system.units().values()
+        if (unit.get("Labels") or {}).get("service") == "trade-service"
+        and unit["LiveRevisionNum"]
+        and unit["Slug"] != SERVICE
+    ]
+    (unit,) = [one for one in units if one["Labels"].get("active") != "false"]
+    slug: str = unit["Slug"]
+    return slug
