@@ -17,6 +17,7 @@ from confighub.client.session import Context, Home, Session
 from confighub.client.transport import Transport
 from confighub.errors import ConfigHubError
 from tests.client.answering import AnsweringHub, answering_hub
+from tests.hub.databases import database_for
 
 SPACE_ID = "5ace0000-0000-4000-8000-000000000001"
 
@@ -97,7 +98,7 @@ def real_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHub]:
     url = f"http://127.0.0.1:{port}"
     log = (data_dir / "log").open("wb")
     program = [sys.executable, "-c", "from confighub.server import run; run()"]
-    store = ["--data", str(data_dir / "hub")]
+    store = ["--data", str(data_dir / "hub"), "--database", database_for(data_dir / "hub")]
     served = subprocess.Popen([*program, "serve", "--port", str(port), *store], stdout=log, stderr=log)
     try:
         _wait_until_ready(url, served, data_dir / "log")

@@ -10,28 +10,8 @@ from click.shell_completion import ShellComplete
 from confighub.cli.clicked import ROOT
 from confighub.client.session import Home
 from tests.cli.conftest import Terminal
+from tests.manifests import WEB
 
-WEB = """\
-# the front door
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: web
-  namespace: shop # kept
-spec:
-  replicas: 1
-  selector:
-    matchLabels:
-      app: web
-  template:
-    metadata:
-      labels:
-        app: web
-    spec:
-      containers:
-      - name: web
-        image: "example/web:v1.0.0"
-"""
 SERVICE = """\
 apiVersion: v1
 kind: Service
@@ -141,7 +121,7 @@ def test_a_set_is_filled_shown_and_patched_by_its_slug(alice: Terminal, project:
     assert shown.lines[-1].split() == ["Members", f"{project}-base/web-deployment"]
     changed = text(alice, "web", f"{project}-prod")
     assert "priorityClassName: high" in changed
-    assert "# the front door" in changed
+    assert "name: web # the front" in changed
 
 
 @pytest.mark.requirement("R-221", "R-355")

@@ -15,27 +15,7 @@ from confighub.hub.usecases.unit_changes import PLAIN, Change, Changed
 from confighub.records.functions import FunctionArgument, FunctionInvocation
 from confighub.records.spaces import Space
 from confighub.records.units import Revision, Unit
-
-WEB = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: web # the front
-  namespace: shop
-spec:
-  replicas: 1
-  selector:
-    matchLabels:
-      app: web
-  template:
-    metadata:
-      labels:
-        app: web
-    spec:
-      containers:
-        - name: web
-          image: example/web:v1.0.0
-"""
+from tests.manifests import WEB as WEB
 
 
 @dataclass

@@ -48,6 +48,8 @@ class Kind(NamedTuple):
     said: str = ""
     in_space: bool = True
     query: Mapping[str, str] = MappingProxyType({})
+    named_by: str = "Slug"
+    """The field that ``--names`` prints."""
     is_got_extended: bool = False
     """Whether ``get --json`` prints the record with its relations, as the public client does for some nouns."""
 

@@ -60,7 +60,7 @@ def show_list(call: Call, kind: Kind, records: list[Wire], columns: Sequence[Col
     """Print records by the output options, sorted by ``--sort-by``."""
     records = sorted_by(call.text("sort-by"), records, kind.noun.entity)
     if call.out.how == "names":
-        names = [[plain(kind.plain(one).get("Slug")) or "-"] for one in records]
+        names = [[plain(kind.plain(one).get(kind.named_by)) or "-"] for one in records]
         if names:
             call.out.write(output.table(None, names))
         return

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from confighub.cli.command import Group, argument, command, flag, space_option
 from confighub.cli.kinds import Column, Kind
 from confighub.cli.output import moment_utc
-from confighub.cli.selecting import WHERE, the_unit
-from confighub.cli.showing import CONTAINS, DATA_OUTPUT, LIST_OUTPUT, SELECT, show_list, show_record
+from confighub.cli.selecting import the_unit
+from confighub.cli.showing import DATA_OUTPUT, SELECT, show_record
+from confighub.cli.unit_history import history_command
 from confighub.client.collection import Noun
 from confighub.errors import BadRequest, NotFound
 
@@ -32,6 +33,7 @@ KIND = Kind(
         "RevisionID,RevisionNum,SpaceID,Trigger.Slug,TriggerID,UnitID"
     ),
     is_got_extended=True,
+    named_by="MutationNum",
     details=(
         Column("ID", "Mutation.MutationID"),
         Column("Num", "Mutation.MutationNum"),
@@ -44,30 +46,6 @@ KIND = Kind(
         Column("Upgraded From Upstream Revision Num", "Mutation.UpgradedFromUpstreamRevisionNum"),
     ),
 )
-
-
-@command(
-    argument("unit", complete="units"),
-    space_option(),
-    WHERE,
-    CONTAINS,
-    SELECT,
-    LIST_OUTPUT,
-    flag("by-unit-id", "The unit is given by its id."),
-    example="cub mutation list trade-service",
-)
-def list_mutations(call: Call) -> None:
-    """List what made each change of a unit, newest first."""
-    unit = the_unit(call, call.arg("unit"))["Unit"]
-    chosen = call.text("select") or ("" if call.out.is_flat else KIND.select)
-    records = call.hub.units.mutations(
-        unit["UnitID"],
-        space_id=unit["SpaceID"],
-        where=call.text("where"),
-        contains=call.text("contains"),
-        select="" if chosen == "*" else chosen,
-    )
-    show_list(call, KIND, records)
 
 
 @command(
@@ -91,6 +69,15 @@ def get(call: Call) -> None:
 
 GROUP = Group(
     "Mutations: what made each change of a unit.",
-    {"list": list_mutations, "get": get},
+    {
+        "list": history_command(
+            KIND,
+            lambda units: units.mutations,
+            flag("by-unit-id", "The unit is given by its id."),
+            help_text="List what made each change of a unit, newest first.",
+            example="cub mutation list trade-service",
+        ),
+        "get": get,
+    },
     options=[space_option()],
 )

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from confighub.cli.command import Group, argument, command, flag, space_option
 from confighub.cli.kinds import Column, Kind
-from confighub.cli.output import moment_utc, one_of_map, table
+from confighub.cli.output import moment_utc, one_of_map
 from confighub.cli.revisions import revision_of
-from confighub.cli.selecting import WHERE, the_unit
-from confighub.cli.showing import CONTAINS, DATA_OUTPUT, LIST_OUTPUT, SELECT, show_list, show_record
+from confighub.cli.selecting import the_unit
+from confighub.cli.showing import DATA_OUTPUT, SELECT, show_record
+from confighub.cli.unit_history import history_command
 from confighub.client.collection import Noun
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ KIND = Kind(
         "ApplyGates,CreatedAt,Description,OrganizationID,RevisionID,RevisionNum,Source,SpaceID,UnitID,User.Username,"
         "UserID"
     ),
+    named_by="RevisionNum",
     details=(
         Column("ID", "Revision.RevisionID"),
         Column("Num", "Revision.RevisionNum"),
@@ -44,32 +46,6 @@ KIND = Kind(
         Column("Content Hash", "Revision.ContentHash"),
     ),
 )
-
-
-@command(
-    argument("unit", complete="units"),
-    space_option(),
-    WHERE,
-    CONTAINS,
-    SELECT,
-    LIST_OUTPUT,
-    example="cub revision list trade-service --space my-traderx-prod",
-)
-def list_revisions(call: Call) -> None:
-    """List the revisions of a unit, newest first: who changed what, and when."""
-    unit = the_unit(call, call.arg("unit"))["Unit"]
-    chosen = call.text("select") or ("" if call.out.is_flat else KIND.select)
-    records = call.hub.units.revisions(
-        unit["UnitID"],
-        space_id=unit["SpaceID"],
-        where=call.text("where"),
-        contains=call.text("contains"),
-        select="" if chosen == "*" else chosen,
-    )
-    if call.out.how == "names":
-        call.out.write(table(None, [[str(one["Revision"]["RevisionNum"])] for one in records]))
-        return
-    show_list(call, KIND, records)
 
 
 @command(
@@ -93,6 +69,14 @@ def get(call: Call) -> None:
 
 GROUP = Group(
     "Revisions: the immutable states of a unit's text.",
-    {"list": list_revisions, "get": get},
+    {
+        "list": history_command(
+            KIND,
+            lambda units: units.revisions,
+            help_text="List the revisions of a unit, newest first: who changed what, and when.",
+            example="cub revision list trade-service --space my-traderx-prod",
+        ),
+        "get": get,
+    },
     options=[space_option()],
 )

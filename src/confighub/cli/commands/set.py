@@ -26,6 +26,8 @@ KIND = Kind(
 )
 UNIT_KIND = Kind(UNIT, lambda hub: hub.units, columns=(), select="")
 
+_MEMBERS = (argument("name", complete="sets"), space_option(), UNITS, WHERE, FILTER, DRY_RUN, *DATA_OUTPUT)
+
 
 def fill(call: Call, record: Wire) -> None:
     """Put the expression of the members into the record."""
@@ -70,13 +72,7 @@ def get(call: Call) -> None:
 
 
 @command(
-    argument("name", complete="sets"),
-    space_option(),
-    UNITS,
-    WHERE,
-    FILTER,
-    DRY_RUN,
-    DATA_OUTPUT,
+    *_MEMBERS,
     example="cub set add-units critical-services --filter \"Labels.service IN ('trade-service', 'position-service')\"",
 )
 def add_units(call: Call) -> None:
@@ -107,13 +103,7 @@ def add_units(call: Call) -> None:
 
 
 @command(
-    argument("name", complete="sets"),
-    space_option(),
-    UNITS,
-    WHERE,
-    FILTER,
-    DRY_RUN,
-    DATA_OUTPUT,
+    *_MEMBERS,
     flag("all", "Unpin every unit."),
     example="cub set remove-units critical-services --unit position-service-deployment",
 )

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from confighub.cli.command import Group, argument, command, space_option
 from confighub.cli.kinds import Column, Kind
 from confighub.cli.output import moment_utc, pairs
-from confighub.cli.selecting import WHERE, the_unit
-from confighub.cli.showing import CONTAINS, DATA_OUTPUT, LIST_OUTPUT, SELECT, show_list
+from confighub.cli.selecting import the_unit
+from confighub.cli.showing import DATA_OUTPUT, SELECT
+from confighub.cli.unit_history import history_command
 from confighub.client.collection import Noun
 from confighub.errors import NotFound
 
@@ -27,25 +28,8 @@ KIND = Kind(
         Column("MESSAGE", "Message"),
     ),
     select="",
+    named_by="UnitEventID",
 )
-
-
-@command(
-    argument("unit", complete="units"),
-    space_option(),
-    WHERE,
-    CONTAINS,
-    SELECT,
-    LIST_OUTPUT,
-    example="cub unit-event list trade-service",
-)
-def list_events(call: Call) -> None:
-    """List the operations on a unit, newest first, and how each ended."""
-    unit = the_unit(call, call.arg("unit"))["Unit"]
-    records = call.hub.units.events(
-        unit["UnitID"], space_id=unit["SpaceID"], where=call.text("where"), contains=call.text("contains")
-    )
-    show_list(call, KIND, records)
 
 
 @command(
@@ -69,6 +53,14 @@ def get(call: Call) -> None:
 
 GROUP = Group(
     "Unit events: how far each operation on a unit is.",
-    {"list": list_events, "get": get},
+    {
+        "list": history_command(
+            KIND,
+            lambda units: units.events,
+            help_text="List the operations on a unit, newest first, and how each ended.",
+            example="cub unit-event list trade-service",
+        ),
+        "get": get,
+    },
     options=[space_option()],
 )

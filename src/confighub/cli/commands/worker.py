@@ -69,6 +69,8 @@ _HABITS = (
     option("auto-apply", "Apply new heads of live units by itself.", metavar="true|false", bare="true"),
 )
 
+_OF_ONE = (argument("name", complete="workers"), space_option(), WHERE, CONTAINS, SELECT, *LIST_OUTPUT)
+
 
 def fill(call: Call, record: Wire) -> None:
     """Put what the call says of the worker's habits into the record."""
@@ -164,12 +166,7 @@ def status(call: Call) -> None:
 
 
 @command(
-    argument("name", complete="workers"),
-    space_option(),
-    WHERE,
-    CONTAINS,
-    SELECT,
-    LIST_OUTPUT,
+    *_OF_ONE,
     example="cub worker list-status dev-worker",
 )
 def list_status(call: Call) -> None:
@@ -180,12 +177,7 @@ def list_status(call: Call) -> None:
 
 
 @command(
-    argument("name", complete="workers"),
-    space_option(),
-    WHERE,
-    CONTAINS,
-    SELECT,
-    LIST_OUTPUT,
+    *_OF_ONE,
     example="cub worker list-function dev-worker",
 )
 def list_function(call: Call) -> None:
