@@ -195,6 +195,16 @@ def test_posture_claims_nothing_that_it_has_not_seen(deployed: Deployed) -> None
     assert all(one["evidence"] for one in told["findings"])
 
 
+def test_what_is_on_a_cluster_is_not_brought_up_on_this_machine(deployed: Deployed) -> None:
+    before = {slug: unit["TargetID"] for slug, unit in deployed.system.units("dev").items()}
+
+    ran = deployed.system.run("up")
+
+    assert ran.code == 1
+    assert "dev is on a cluster" in ran.err
+    assert before == {slug: unit["TargetID"] for slug, unit in deployed.system.units("dev").items()}
+
+
 @pytest.mark.requirement("R-294", "R-292", "R-295", "R-326")
 def test_prod_runs_with_three_replicas_once_approved_and_moves_to_another_cluster(
     deployed: Deployed, tmp_path: Path

@@ -186,3 +186,15 @@ def test_down_during_a_deploy_ends_everything_and_the_deploy_says_so(new_system:
     said, _ = deploy.communicate(timeout=120)
     assert "Traceback" not in said
     assert eventually("no process left", lambda: not system.processes())
+
+
+@pytest.mark.requirement("R-228", "R-229")
+def test_posture_of_this_machine_is_told_with_evidence(dev: System) -> None:
+    told = json.loads(dev.must("traderx", "posture", "dev", "--json").out)
+    states = {one["control"]: one["state"] for one in told["findings"]}
+
+    assert told["on"] == "laptop"
+    assert states["rate limit"] == "met"
+    assert states["TLS minimum version"] == "missing"
+    assert states["web application firewall"] == states["mutual TLS between services"] == "missing"
+    assert all(one["evidence"] for one in told["findings"])

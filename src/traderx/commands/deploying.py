@@ -107,12 +107,11 @@ def apply_all(
         for line in deploy.explain(made):
             say(line)
         return 0
+    site.wake_worker(environment)
     if cluster:
         retarget(site.hub, space=space, space_id=space_id, target=cluster, say=say)
         units = [unit for unit in deploy.read_units(site.hub, space_id) if head or unit.live]
         made = plan.at_once(space=space, space_id=space_id, units=units)
-    else:
-        site.wake_worker(environment)
     options = deploy.Options(
         approve=approve,
         command=f"bin/apply-all {environment}" + (f" --cluster {cluster}" if cluster else ""),
