@@ -12,7 +12,7 @@ from typing import NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.hub.databases import PostgreSQL, find_postgresql
+from tests.hub.databases import CHOICE, PostgreSQL, find_postgresql, is_on_postgresql
 from tests.kubernetes.control_plane import Plane, opened
 
 # Derandomised and without deadlines: the machine decides how fast an example runs, not whether it passes.
@@ -22,6 +22,24 @@ settings.register_profile(
 settings.load_profile("house")
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let ``--database=postgresql`` run every hub on PostgreSQL."""
+    parser.addoption("--database", choices=("sqlite", "postgresql"), help="which database hubs of tests use")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say it to the programs that tests start, too."""
+    if chosen := config.getoption("--database"):
+        os.environ[CHOICE] = chosen
+
+
+@pytest.fixture(scope="session", autouse=True)
+def chosen_database(request: pytest.FixtureRequest) -> None:
+    """Start PostgreSQL first when all hubs are to use it."""
+    if is_on_postgresql():
+        request.getfixturevalue("postgresql")
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,8 @@ from urllib.error import HTTPError
 
 import psutil
 
+from tests.hub.databases import database_for
+
 Seen = TypeVar("Seen")
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
@@ -44,6 +46,8 @@ class System:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("CONFIGHUB_", "TRADERX_"))}
         home = self.data.parent / "home"
         home.mkdir(exist_ok=True)
+        if database := database_for(self.data):
+            kept["CONFIGHUB_DATABASE_URL"] = database
         return {**kept, "HOME": str(home), "TRADERX_DATA": str(self.data)}
 
     def run(self, program: str, *arguments: str, timeout_s: float = 300, stdin: str = "") -> Ran:

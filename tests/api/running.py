@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 from confighub.hub.hub import Hub
 from confighub.hub.usecases import people
 from confighub.settings import HubSettings
+from tests.hub.databases import database_for, is_on_postgresql
 
 USER, PASSWORD = "alice@example.com", "wonderland"
 START_TIMEOUT_S = 60.0
@@ -63,6 +64,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    all_headers: Sequence[tuple[str, str]] = ()
 
     @property
     def json(self) -> Any:
@@ -71,8 +73,8 @@ class Answer:
 
 
 def fresh_store(folder: Path, database_url: str = "") -> None:
-    """Make a store with one user, by default on SQLite."""
-    hub = Hub(HubSettings(data_dir=folder, database_url=database_url))
+    """Make a store with one user, by default on the database that the run is about."""
+    hub = Hub(HubSettings(data_dir=folder, database_url=database_url or database_for(folder)))
     people.add_user(hub, USER, PASSWORD)
     hub.close()
 
@@ -90,11 +92,15 @@ class HubProcess:
 
     def __post_init__(self) -> None:
         self.log = self.folder.parent / f"{self.folder.name}.log"
+        self.database_url = self.database_url or database_for(self.folder)
 
     @classmethod
     def on(cls, template: Path, folder: Path, port: int) -> HubProcess:
         """Return a running hub on a copy of the template store."""
-        shutil.copytree(template, folder)
+        if is_on_postgresql():
+            fresh_store(folder)
+        else:
+            shutil.copytree(template, folder)
         hub = cls(folder, port)
         hub.start()
         return hub
@@ -150,6 +156,14 @@ class HubProcess:
         if self.process is not None and self.process.poll() is None:
             self.kill()
 
+    def confighub(self, *arguments: str, typed: str = "") -> str:
+        """Run ``confighub`` on the hub's store beside the process; return what it prints."""
+        command = [sys.executable, "-m", "confighub.server", *arguments, "--data", str(self.folder)]
+        command += ["--database", self.database_url]
+        done = subprocess.run(command, input=typed, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def request(
         self,
         method: str,
@@ -160,18 +174,21 @@ class HubProcess:
         raw: bytes | None = None,
         content_type: str = "application/json",
         authorization: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send one request on a connection of its own and return the answer."""
         target = f"{path}?{urlencode(query)}" if query else path
         payload = raw if raw is not None else None if body is None else json.dumps(body).encode()
-        headers = {"User-Agent": "cub", "Authorization": basic() if authorization is None else authorization}
+        sent = {"User-Agent": "cub", "Authorization": basic() if authorization is None else authorization}
+        sent |= headers or {}
         if payload is not None:
-            headers["Content-Type"] = content_type
+            sent["Content-Type"] = content_type
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            connection.request(method, target, payload, headers)
+            connection.request(method, target, payload, sent)
             response = connection.getresponse()
-            return Answer(response.status, dict(response.getheaders()), response.read())
+            shown = response.getheaders()
+            return Answer(response.status, dict(shown), response.read(), shown)
         finally:
             connection.close()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from http.cookies import SimpleCookie
 
 import pytest
 
@@ -101,3 +103,63 @@ def test_the_interactive_page_loads_nothing_from_outside(shared_hub: HubProcess)
     for name in ("swagger-ui.css", "swagger-ui-bundle.js"):
         assert shared_hub.request("GET", f"/api/docs/{name}", authorization="").status == 200
     assert shared_hub.request("GET", "/api/docs/other.js", authorization="").status == 404
+
+
+def test_a_token_is_turned_into_those_for_another_organization(shared_hub: HubProcess, hub_token: str) -> None:
+    other = shared_hub.ok("POST", "/api/organization", None, {"Slug": "elsewhere"})
+    target = f"/auth/switch-organization?organization_id={other['ExternalID']}"
+
+    answer = shared_hub.request(
+        "GET", target, authorization="", headers={"Cookie": f"confighub_refresh_token={hub_token}"}
+    )
+
+    cookies = SimpleCookie("; ".join(value for name, value in answer.all_headers if name.lower() == "set-cookie"))
+    assert answer.status == 302
+    for name in ("confighub_session", "confighub_refresh_token"):
+        me = shared_hub.request("GET", "/api/me", authorization=f"Bearer {cookies[name].value}").json
+        assert (me["Username"], me["OrganizationID"]) == ("alice@example.com", other["OrganizationID"])
+
+
+def test_nobody_switches_to_what_is_not_theirs_or_without_a_token(shared_hub: HubProcess, hub_token: str) -> None:
+    target = "/auth/switch-organization?organization_id=org_unknown"
+
+    unknown = shared_hub.request(
+        "GET", target, authorization="", headers={"Cookie": f"confighub_refresh_token={hub_token}"}
+    )
+    nobody = shared_hub.request("GET", target)
+
+    assert (unknown.status, nobody.status) == (404, 401)
+
+
+@pytest.fixture(scope="module")
+def hub_token(shared_hub: HubProcess) -> str:
+    """A token of the hub's user."""
+    return shared_hub.confighub("token", "create", "alice@example.com").strip()
+
+
+def test_a_changed_password_counts_at_once_although_logins_are_remembered(either_hub: HubProcess) -> None:
+    either_hub.confighub("user", "add", "carol", "--password-stdin", typed="first\n")
+    for _ in range(3):
+        assert either_hub.request("GET", "/api/me", authorization=basic("carol", "first")).status == 200
+
+    either_hub.confighub("user", "add", "carol", "--password-stdin", typed="second\n")
+
+    eventually_refused(either_hub, basic("carol", "first"))
+    assert either_hub.request("GET", "/api/me", authorization=basic("carol", "second")).status == 200
+
+
+def test_a_revoked_token_is_refused_although_logins_are_remembered(either_hub: HubProcess) -> None:
+    token = either_hub.confighub("token", "create", "alice@example.com", "--name", "short").strip()
+    assert either_hub.request("GET", "/api/me", authorization=f"Bearer {token}").status == 200
+    listed = either_hub.confighub("token", "list").splitlines()
+    token_id = next(line.split("\t")[0] for line in listed if "\tshort\tvalid" in line)
+
+    either_hub.confighub("token", "revoke", token_id)
+
+    eventually_refused(either_hub, f"Bearer {token}")
+
+
+def eventually_refused(hub: HubProcess, authorization: str) -> None:
+    """Ask until the credentials are refused: on PostgreSQL another process hears of a change a moment later."""
+    while hub.request("GET", "/api/me", authorization=authorization).status != 401:
+        time.sleep(0.01)

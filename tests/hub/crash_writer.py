@@ -12,9 +12,9 @@ from confighub.settings import HubSettings
 from tests.hub.scene import WEB, Scene
 
 
-def main(data_dir: Path, name: str) -> None:
+def main(data_dir: Path, name: str, database_url: str) -> None:
     """Create units and edit each twice; print ``slug revision`` after each answer."""
-    hub = Hub(HubSettings(data_dir=data_dir))
+    hub = Hub(HubSettings(data_dir=data_dir, database_url=database_url))
     organization = people.found(hub)
     caller = Caller("", "writer", organization.organization_id or "", frozenset({"admin"}), "test")
     scene = Scene(hub, caller)
@@ -35,4 +35,4 @@ def text_at(revision: int) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -27,6 +27,28 @@ TEMPLATE = "hub_template"
 SHARED = "hub_shared"
 
 
+CHOICE = "CONFIGHUB_TEST_DATABASE"
+"""The environment variable that says which database the hubs of tests use: ``sqlite``, or ``postgresql`` for all."""
+
+_SERVERS: list[PostgreSQL] = []
+_URLS: dict[Path, str] = {}
+
+
+def is_on_postgresql() -> bool:
+    """Whether every hub of this run is to use PostgreSQL."""
+    return os.environ.get(CHOICE) == "postgresql"
+
+
+def database_for(folder: Path) -> str:
+    """Return the URL of the database for a hub on the folder: one for each folder, or empty for the folder's own."""
+    if not is_on_postgresql():
+        return ""
+    folder = folder.resolve()
+    if folder not in _URLS:
+        _URLS[folder] = _SERVERS[-1].create()
+    return _URLS[folder]
+
+
 def migrated_file(folder: Path) -> Path:
     """Return an SQLite file with the present schema and nothing else in it."""
     path = folder / "template.sqlite"
@@ -72,19 +94,26 @@ class PostgreSQL:
             try:
                 server._wait(process)
                 server._make_template()
+                _SERVERS.append(server)
                 yield server
             finally:
+                _SERVERS.clear()
                 process.send_signal(signal.SIGQUIT)
                 process.wait()
 
     @contextmanager
     def fresh(self) -> Iterator[str]:
         """Give the URL of a new database with the present schema; it is gone afterwards."""
+        url = self.create()
+        yield url
+        self._execute(f"DROP DATABASE hub_{url.partition('/hub_')[2].partition('?')[0]} WITH (FORCE)")
+
+    def create(self) -> str:
+        """Return the URL of a new database with the present schema, which goes with the server."""
         self._count += 1
         name = f"hub_{self._count}"
         self._execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-        yield self._url(name)
-        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+        return self._url(name)
 
     def emptied(self) -> str:
         """Return the URL of the one database that tests share in turn, with the present schema and nothing in it."""

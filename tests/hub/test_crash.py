@@ -12,9 +12,10 @@ from tests.hub.crash_writer import text_at
 from tests.hub.scene import Scene
 
 
-def run_and_kill(project: Path, data_dir: Path, name: str, answers: int) -> list[tuple[str, int]]:
+def run_and_kill(project: Path, settings: HubSettings, name: str, answers: int) -> list[tuple[str, int]]:
     """Let a writer give so many answers, kill it while it goes on, and return every answer it gave."""
-    command = [sys.executable, "-m", "tests.hub.crash_writer", str(data_dir), name]
+    command = [sys.executable, "-m", "tests.hub.crash_writer", str(settings.data_dir), name]
+    command.append(settings.database_url)
     with subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         lines = [writer.stdout.readline() for _ in range(answers)]
@@ -25,12 +26,12 @@ def run_and_kill(project: Path, data_dir: Path, name: str, answers: int) -> list
     return [(slug, int(revision)) for slug, revision in (line.split() for line in whole)]
 
 
-def test_what_was_answered_survives_kill_9_and_nothing_is_half_done(project: Path, tmp_path: Path) -> None:
+def test_what_was_answered_survives_kill_9_and_nothing_is_half_done(project: Path, settings: HubSettings) -> None:
     answered: dict[str, int] = {}
     for round_, answers in enumerate((1, 5, 11)):
-        answered |= dict(run_and_kill(project, tmp_path, f"round{round_}", answers))
+        answered |= dict(run_and_kill(project, settings, f"round{round_}", answers))
 
-    hub = Hub(HubSettings(data_dir=tmp_path))
+    hub = Hub(settings)
     organization = people.found(hub)
     scene = Scene(hub, Caller("", "reader", organization.organization_id or "", frozenset({"admin"})))
     units = {slug: scene.by_slug(slug) for slug in scene.slugs("Unit")}

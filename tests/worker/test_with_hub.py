@@ -16,6 +16,7 @@ import httpx2
 import pytest
 import yaml
 
+from tests.hub.databases import database_for
 from tests.runtime.running import PATIENCE_S, Running, deployment, until
 
 CODE = "from confighub.server import run; run()"
@@ -30,13 +31,14 @@ class RealHub:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}"
-        self._confighub("user", "add", "ada", "--password-stdin", "--data", str(folder), text="correct horse battery\n")
+        self.store = ["--data", str(folder), "--database", database_for(folder)]
+        self._confighub("user", "add", "ada", "--password-stdin", *self.store, text="correct horse battery\n")
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
 
     def start(self) -> None:
         with (self.folder / "serve.log").open("ab") as log:
-            command = [sys.executable, "-c", CODE, "serve", "--port", str(self.port), "--data", str(self.folder)]
+            command = [sys.executable, "-c", CODE, "serve", "--port", str(self.port), *self.store]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         until(lambda: httpx2.get(f"{self.url}/api/info", trust_env=False).status_code == 200)
 
@@ -205,6 +207,20 @@ def test_what_happens_to_processes_reaches_the_hub(site: Site) -> None:
     drift = site.event(unit, site.act(unit, "refresh"))
     assert (drift["Result"], drift["Message"]) == ("RefreshAndDrifted", "Deployment web: spec.replicas is 3 and not 1")
     assert site.unit(unit)["HeadRevisionNum"] == 1
+
+
+def test_what_a_runtime_has_lost_is_not_said_to_run(site: Site) -> None:
+    unit = site.create(deployment())
+    site.event(unit, site.act(unit, "apply"))
+    site.runtime.stop(signal.SIGKILL)
+    for file in site.runtime.data_dir.rglob("*.json"):
+        file.unlink()
+
+    site.runtime.start()
+
+    until(lambda: site.live(unit)["Status"] == "NotLive", because=lambda: site.live(unit))
+    assert site.event(unit, site.act(unit, "apply"))["Result"] == "ApplyCompleted"
+    assert len(site.runtime.pids()) == 1
 
 
 def test_destroy_ends_processes_and_live_state(site: Site) -> None:

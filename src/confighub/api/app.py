@@ -110,7 +110,8 @@ class Api:
         self, route: Route, parameters: dict[str, str], scope: Scope, headers: dict[str, str], body: bytes
     ) -> Call:
         user_agent = headers.get("user-agent", "")
-        caller = auth.authenticate(self.hub, route, parameters, headers.get("authorization", ""), user_agent)
+        shown = auth.shown(route, headers)
+        caller = auth.authenticate(self.hub, route, parameters, shown, user_agent)
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         ip_address = scope["client"][0] if scope.get("client") else ""
         return Call(self.hub, caller, route.method, parameters, query, body, ip_address)
@@ -125,7 +126,7 @@ def _answer(route: Route, call: Call) -> Result:
     if not isinstance(answer, Answer):
         return Result(200, to_wire(answer))
     body = answer.body if isinstance(answer.body, bytes) else to_wire(answer.body)
-    return Result(answer.status, body, answer.media_type)
+    return Result(answer.status, body, answer.media_type, answer.headers)
 
 
 def _failed(error: Exception, method: str, path: str, request_id: str) -> Result:

@@ -1,17 +1,20 @@
 """Who calls: from the Authorization header to a caller.
 
 Basic is a user with a password, Bearer a token; on its three endpoints a worker sends its secret
-as Bearer. ``POST /auth/worker`` turns a worker's id and secret into a token.
+as Bearer. ``POST /auth/worker`` turns a worker's id and secret into a token, and
+``GET /auth/switch-organization`` any token of a user into those for another organization.
 """
 
 from __future__ import annotations
 
 import binascii
 from base64 import b64decode
+from collections.abc import Mapping
+from http.cookies import SimpleCookie
 from typing import Any
 
-from confighub.api.call import Call
-from confighub.api.routing import Route
+from confighub.api.call import Answer, Call
+from confighub.api.routing import Parameter, Route
 from confighub.errors import Unauthenticated
 from confighub.hub.caller import Caller
 from confighub.hub.hub import Hub
@@ -21,7 +24,18 @@ from confighub.records.base import NIL_ID, Record
 NOBODY = Caller(user_id=NIL_ID, username="", organization_id=NIL_ID)
 """The caller of what anybody may call."""
 
+SESSION_COOKIE, REFRESH_COOKIE = "confighub_session", "confighub_refresh_token"
+"""The cookies of a session, as the public client names them."""
+
 _HINT = "send Authorization: Basic or Bearer; with cub: cub auth test-login NAME"
+
+
+def shown(route: Route, headers: Mapping[str, str]) -> str:
+    """Return what the request shows of its caller, as an Authorization header does."""
+    if route.access == "refresh":
+        found = SimpleCookie(headers.get("cookie", "")).get(REFRESH_COOKIE)
+        return f"Bearer {found.value}" if found else ""
+    return headers.get("authorization", "")
 
 
 def authenticate(hub: Hub, route: Route, path: dict[str, str], authorization: str, user_agent: str) -> Caller:
@@ -31,10 +45,19 @@ def authenticate(hub: Hub, route: Route, path: dict[str, str], authorization: st
     """
     if route.access == "open":
         return NOBODY
+    worker_id = path["bridge_worker_id"] if route.access == "worker" else ""
+    mark, moment = hub.callers.mark(worker_id, authorization), hub.callers.moment()
+    caller = hub.callers.known(mark, user_agent)
+    if caller is None:
+        caller = _looked_up(hub, route, worker_id, authorization, user_agent)
+        hub.callers.keep(mark, caller, moment)
+    return caller
+
+
+def _looked_up(hub: Hub, route: Route, worker_id: str, authorization: str, user_agent: str) -> Caller:
     scheme, _, credentials = authorization.partition(" ")
     if scheme.lower() == "bearer" and credentials:
         if route.access == "worker":
-            worker_id = path["bridge_worker_id"]
             return people.authenticate_worker(hub, worker_id, credentials.strip(), user_agent=user_agent)
         return people.authenticate_token(hub, credentials.strip(), user_agent=user_agent)
     if scheme.lower() == "basic" and route.access == "caller":
@@ -85,6 +108,15 @@ def login_worker(call: Call) -> Any:
     return WorkerSession(access_token=token, organization_id=caller.organization_id, user=user)
 
 
+def switch_organization(call: Call) -> Any:
+    """Return new tokens for another organization of the caller, as the cookies that the public client reads."""
+    organization_id = call.required("organization_id")
+    tokens = people.switch_organization(call.hub, call.caller, organization_id)
+    cookies = zip((SESSION_COOKIE, REFRESH_COOKIE), tokens, strict=True)
+    headers = [(b"set-cookie", f"{name}={token}; Path=/; HttpOnly; SameSite=Lax".encode()) for name, token in cookies]
+    return Answer(b"", status=302, headers=((b"location", b"/"), *headers))
+
+
 ROUTES = (
     Route(
         "POST",
@@ -96,6 +128,19 @@ ROUTES = (
         WorkerLogin,
         tag="auth",
         access="open",
+        is_at_root=True,
+        is_ours=True,
+    ),
+    Route(
+        "GET",
+        "/auth/switch-organization",
+        "SwitchOrganization",
+        switch_organization,
+        "Turn a token into those for another organization",
+        None,
+        query=(Parameter("organization_id", "The organization's id or external id.", is_required=True),),
+        tag="auth",
+        access="refresh",
         is_at_root=True,
         is_ours=True,
     ),

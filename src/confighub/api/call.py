@@ -20,6 +20,7 @@ class Answer:
     body: Any
     status: int = 200
     media_type: str = "application/json"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

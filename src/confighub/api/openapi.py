@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from confighub.api.auth import REFRESH_COOKIE
 from confighub.api.failures import Failure
 from confighub.api.routing import JSON, Route
 
@@ -52,9 +53,18 @@ def document(routes: Iterable[Route]) -> Json:
             "securitySchemes": {
                 "basic": {"type": "http", "scheme": "basic"},
                 "bearer": {"type": "http", "scheme": "bearer"},
+                "refresh": {"type": "apiKey", "in": "cookie", "name": REFRESH_COOKIE},
             },
         },
     }
+
+
+_SECURITY: dict[str, list[dict[str, list[str]]]] = {
+    "open": [],
+    "caller": [{"bearer": []}, {"basic": []}],
+    "worker": [{"bearer": []}],
+    "refresh": [{"refresh": []}],
+}
 
 
 def _key(shape: Any) -> str:
@@ -68,7 +78,7 @@ def _operation(route: Route, by_type: dict[str, Json]) -> Json:
         "tags": [route.tag or "more"],
         "parameters": [*_path_parameters(route), *_query_parameters(route)],
         "responses": _responses(route, by_type),
-        "security": [] if route.access == "open" else [{"bearer": []}] + [{"basic": []}] * (route.access == "caller"),
+        "security": _SECURITY[route.access],
     }
     if route.takes is not None:
         schema = _for_3_0(by_type[_key(route.takes)])
@@ -103,14 +113,16 @@ def _query_parameters(route: Route) -> list[Json]:
 
 
 def _responses(route: Route, by_type: dict[str, Json]) -> Json:
-    if route.is_stream:
-        good: Json = {"description": "Events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    if route.access == "refresh":
+        good: Json = {"description": "The new tokens, as cookies; there is nothing behind the redirection"}
+    elif route.is_stream:
+        good = {"description": "Events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
     elif route.answers is bytes:
         schema = {"type": "string", "format": "binary"}
         good = {"description": "The content", "content": {"application/octet-stream": {"schema": schema}}}
     else:
         good = {"description": "Done", "content": {JSON: {"schema": _for_3_0(by_type[_key(route.answers)])}}}
-    found: Json = {"200": good}
+    found: Json = {"302" if route.access == "refresh" else "200": good}
     if route.is_bulk:
         found["207"] = {**good, "description": "Some elements failed"}
     errors = dict(_ERRORS)

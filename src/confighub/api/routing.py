@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from confighub.api.call import Call
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Access = Literal["open", "caller", "worker"]
+Access = Literal["open", "caller", "worker", "refresh"]
 
 MERGE_PATCH = "application/merge-patch+json"
 JSON = "application/json"
@@ -42,8 +42,9 @@ class Route:
 
     ``takes`` is the struct of the body, None when there is none; ``answers`` is the type of the
     200 answer, and ``bytes`` means a download. ``is_bulk`` adds status 207. ``access`` says who
-    may call: anybody, a known caller, or the worker that the path names. ``is_ours`` marks what
-    the public API does not have. A stream is run by ``stream``; its handler is never called.
+    may call: anybody, a known caller, the worker that the path names, or who shows a refresh token as a
+    cookie. ``is_ours`` marks what the public API does not have. A stream is run by
+    ``stream``; its handler is never called.
     ``has_rehearsal`` says that a dry run does everything and undoes it; handlers without it look at
     ``dry_run`` themselves.
     """

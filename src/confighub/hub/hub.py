@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from confighub.hub.callers import PEOPLE, Callers
 from confighub.hub.ids import new_id
 from confighub.hub.store.database import Database
 from confighub.hub.store.migrate import bring_up_to_date
@@ -47,6 +48,8 @@ class Hub:
         except BaseException:
             self.database.close()
             raise
+        self.callers = Callers(settings.data_dir / "people.changed" if self.database.is_sqlite else None)
+        self.wakeups.subscribe(PEOPLE, self.callers.forget)
         self._listener: Listener | None = None
         if not self.database.is_sqlite:
             from confighub.hub.store.notifications import Listener
@@ -81,6 +84,8 @@ class Hub:
                 from confighub.hub.store.notifications import notify
 
                 notify(connection, keys)
+        if PEOPLE in keys:
+            self.callers.tell()
         self.wakeups.wake(keys)
 
     @contextmanager

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from confighub.errors import BadRequest
 from confighub.hub.caller import Caller
+from confighub.hub.callers import PEOPLE
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import FILTER, SIMPLE, SPACE, TARGET, UNIT
 from confighub.hub.store.entities import change_set_members, labels, links, units
@@ -38,6 +39,7 @@ def _space_deleted(tx: Connection, hub: Hub, _caller: Caller, space: Space) -> N
         tx.execute(delete(labels).where(labels.c.entity_id.in_(select(kind.id_column).where(*living))))
         tx.execute(update(kind.table).where(*living).values(deleted_at=hub.now(), version=c.version + 1))
     tx.execute(delete(space_roles).where(space_roles.c.space_id == space.space_id))
+    hub.wake(tx, PEOPLE)
 
 
 def _has_gate(trigger: Trigger) -> bool:
@@ -100,6 +102,7 @@ def _worker_deleted(tx: Connection, hub: Hub, _caller: Caller, worker: BridgeWor
     tx.execute(delete(labels).where(labels.c.entity_id.in_(select(c.target_id).where(*own))))
     tx.execute(update(TARGET.table).where(*own).values(deleted_at=hub.now(), version=c.version + 1))
     hub.wake(tx, worker.bridge_worker_id or "")
+    hub.wake(tx, PEOPLE)
 
 
 def _unit_deleted(tx: Connection, hub: Hub, _caller: Caller, unit: Unit) -> None:

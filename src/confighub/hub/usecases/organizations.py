@@ -24,6 +24,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from confighub.errors import BadRequest, NotFound
 from confighub.hub.caller import ROLES, Caller
+from confighub.hub.callers import PEOPLE
 from confighub.hub.domain.slugs import check_slug, slugify
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import ORGANIZATION, SPACE, USER
@@ -135,6 +136,7 @@ def delete_organization(hub: Hub, caller: Caller, organization_id: str) -> Delet
         own = organizations.c.organization_id == before.organization_id
         tx.execute(update(organizations).where(own).values(deleted_at=hub.now()))
         audit.note(tx, hub, caller, "delete", ORGANIZATION, before)
+        hub.wake(tx, PEOPLE)
         return DeleteResponse(message=f"Organization {before.slug} deleted")
 
 
@@ -203,6 +205,7 @@ def delete_member(hub: Hub, caller: Caller, organization_id: str, user_id: str) 
             )
         )
         audit.note(tx, hub, caller, "remove-member", USER, user)
+        hub.wake(tx, PEOPLE)
         return DeleteResponse(message=f"{user.username} is no longer a member of {organization.slug}")
 
 
@@ -217,6 +220,7 @@ def set_role(hub: Hub, caller: Caller, username: str, role: str) -> None:
         if not tx.execute(update(organization_members).where(*own).values(role=role)).rowcount:
             raise NotFound(f"no such member: {username}")
         audit.note(tx, hub, caller, "set-role", USER, user, role=role)
+        hub.wake(tx, PEOPLE)
 
 
 def grant_role(hub: Hub, caller: Caller, space_id: str, username: str, role: str) -> None:

@@ -4,6 +4,7 @@ found(hub) -> Organization                        first start: organization and 
 add_user(hub, username, password, *, role="admin", display_name="") -> User          (the command line; no caller)
 set_password(hub, username, password) -> None
 create_token(hub, username, *, name="", lifetime=None) -> str                        shown once
+switch_organization(hub, caller, organization_id) -> tuple[str, str]                 new access and refresh token
 create_worker_token(hub, bridge_worker_id, secret) -> tuple[str, Caller]             ``POST /auth/worker``
 authenticate_password(hub, username, password, *, user_agent="") -> Caller
 authenticate_token(hub, token, *, user_agent="") -> Caller
@@ -28,6 +29,7 @@ from sqlalchemy.exc import IntegrityError
 
 from confighub.errors import BadRequest, NotFound, Unauthenticated
 from confighub.hub.caller import ROLES, Caller
+from confighub.hub.callers import PEOPLE
 from confighub.hub.domain.slugs import slugify
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import ORGANIZATION, SPACE, USER
@@ -126,6 +128,7 @@ def set_password(hub: Hub, username: str, password: str) -> None:
     with hub.write() as tx:
         user = find_user(tx, username)
         tx.execute(update(users).where(users.c.user_id == user.user_id).values(password_hash=hashed))
+        hub.wake(tx, PEOPLE)
         audit.note(tx, hub, system(organization), "set-password", USER, user)
 
 
@@ -139,6 +142,25 @@ def create_token(hub: Hub, username: str, *, name: str = "", lifetime: timedelta
         )
         audit.note(tx, hub, system(organization), "create-token", USER, user, name=name)
         return token
+
+
+def switch_organization(hub: Hub, caller: Caller, organization_id: str) -> tuple[str, str]:
+    """Return an access and a refresh token of the caller for another organization, valid for 30 days.
+
+    Raises: NotFound, when it is none of the caller's; BadRequest for a worker.
+    """
+    if not own_id(caller.user_id):
+        raise BadRequest("a worker stays in its organization")
+    member, c = organization_members.c, organizations.c
+    named = (c.organization_id == own_id(organization_id)) | (c.external_id == organization_id)
+    own = select(c.organization_id).join(organization_members, member.organization_id == c.organization_id)
+    with hub.write() as tx:
+        found = tx.execute(own.where(named, member.user_id == caller.user_id, c.deleted_at.is_(None))).scalar()
+        if found is None:
+            raise NotFound(f"no such organization of {caller.username}: {organization_id}")
+        name, lifetime = "switched organization", timedelta(days=30)
+        made = [_insert_token(tx, hub, found, name=name, lifetime=lifetime, user_id=caller.user_id) for _ in range(2)]
+    return made[0], made[1]
 
 
 def create_worker_token(hub: Hub, bridge_worker_id: str, secret: str) -> tuple[str, Caller]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from confighub.errors import NotFound
+from confighub.hub.callers import PEOPLE
 from confighub.hub.hub import Hub
 from confighub.hub.store.people import tokens, users
 
@@ -42,3 +43,4 @@ def revoke_token(hub: Hub, token_id: str) -> None:
     with hub.write() as tx:
         if tx.execute(update(tokens).where(*living).values(revoked_at=hub.now())).rowcount == 0:
             raise NotFound(f"no token has this id, or it is revoked already: {token_id}")
+        hub.wake(tx, PEOPLE)
