@@ -83,7 +83,7 @@ def _begin_anew(place: Place, wish: Wish) -> tuple[Notebook, Record]:
         raise BadRequest(f"no rollout of {wish.service} is under way, so say which image: --image :TAG")
     env = dict(wish.env or {})
     subject = find_subject(place, wish.service)
-    refuse_quarantined(place, subject.deployment, image=wish.image, env=env, lift=wish.lift)
+    refuse_quarantined(place, subject, image=wish.image, env=env, lift=wish.lift)
     ingresses = ingress_slugs(place)
     if wish.kind == "canary":
         texts = {slug: place.text(slug) for slug in ingresses}

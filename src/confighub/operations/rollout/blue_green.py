@@ -189,7 +189,7 @@ class BlueGreen:
             self.notebook.write(self.record)
         took_s = self.record.back - self.record.detected
         self.place.say(f"  all traffic goes to {self.old_colour} ({took_s:.1f} s after the breach)")
-        quarantine(self.place, self.old_slug, self.record)
+        quarantine(self.place, self._subject(), self.record)
         return "clean"
 
     def _clean(self) -> str:

@@ -237,7 +237,7 @@ class Canary:
         place.say(f"  all requests go to the old version again ({self.record.back - self.record.detected:.1f} s)")
         if "promoted" in self.record.before:
             self._restore()
-        quarantine(place, self.old_slug, self.record)
+        quarantine(place, self._subject(), self.record)
         return "clean"
 
     def _restore(self) -> None:

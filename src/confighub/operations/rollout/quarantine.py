@@ -1,69 +1,78 @@
-"""Versions that were taken back, noted on the unit of the Deployment, and refused until somebody lifts it."""
+"""Versions that were taken back: kept in the hub's quarantine, which refuses their text until somebody lifts it.
+
+What is in quarantine is what the old version's unit would have become. So neither a promotion nor another
+rollout brings it again. The hub quarantines revisions, so the text becomes one for a moment, and is taken back.
+"""
 
 from __future__ import annotations
 
-import time
+import hashlib
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from functools import partial
 
-import msgspec
-
+from confighub.client.collection import quoted
 from confighub.client.transport import Wire
 from confighub.errors import Conflict
 from confighub.operations.rollout.place import Place
 from confighub.operations.rollout.record import Record
+from confighub.operations.rollout.subject import Subject, edited
 
-KEY = "confighub.com/quarantine"
 NOT_ITS_FAULT = frozenset({"evidence", "abort", "change"})
 """The checks that end a rollout without saying anything of the version."""
-_KEPT = 20
 
 
-class Quarantined(msgspec.Struct, frozen=True):
-    """One version, with why it was taken back and when, in seconds since 1970."""
-
-    image: str
-    env: dict[str, str]
-    check: str
-    reason: str
-    at: float
-
-
-def refuse_quarantined(place: Place, deployment: Wire, *, image: str, env: Mapping[str, str], lift: str) -> None:
+def refuse_quarantined(place: Place, subject: Subject, *, image: str, env: Mapping[str, str], lift: str) -> None:
     """Return when the version may be rolled out; ``lift`` is the reason for lifting its quarantine, if any.
 
     Raises: Conflict, with why it was taken back.
     """
-    known = _known(deployment)
-    found = [one for one in known if one.image == image and one.env == dict(env)]
-    if not found:
+    unit_id = str(subject.deployment["UnitID"])
+    sha = hashlib.sha256(edited(subject.deployment_text, subject.changes(image, env)).encode()).hexdigest()
+    known = place.hub.units.quarantines(where=f"UnitID = {quoted(unit_id)}")
+    found = next((one for one in known if one.get("DataSha") == sha), None)
+    if found is None:
         return
     if not lift:
-        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(found[-1].at))
         raise Conflict(
-            f"{image} is in quarantine since {when} UTC: {found[-1].check}: {found[-1].reason}",
+            f"{image} is in quarantine since {str(found.get('CreatedAt'))[:16]}: {found.get('Reason')}",
             hint="nothing was changed; roll out another version, or lift it: --lift REASON",
         )
+    place.hub.units.lift(unit_id, int(found["RevisionNum"]), space_id=place.space_id, reason=lift)
     place.say(f"quarantine of {image} lifted: {lift}")
-    _keep(place, deployment, [one for one in known if one not in found])
 
 
-def quarantine(place: Place, slug: str, record: Record) -> None:
-    """Note the version of the record as taken back, unless nothing was shown to be wrong with it."""
+def quarantine(place: Place, subject: Subject, record: Record) -> None:
+    """Put the version of the record into quarantine, unless nothing was shown to be wrong with it.
+
+    The unit's text is in the end the one that the rollout began with; a unit that somebody else has changed
+    meanwhile is left alone.
+    """
     if record.check in NOT_ITS_FAULT:
         return
-    deployment = place.unit(slug)
-    known = [one for one in _known(deployment) if (one.image, one.env) != (record.image, record.env)]
-    bad = Quarantined(record.image, record.env, record.check, record.reason[:500], record.detected)
-    _keep(place, deployment, [*known, bad][-_KEPT:])
+    unit, slug = subject.deployment, str(subject.deployment["Slug"])
+    unit_id, head = str(unit["UnitID"]), int(unit.get("HeadRevisionNum") or 0)
+    began_with = place.patiently(
+        partial(place.hub.units.revision, unit_id, int(record.before["revision"]), space_id=place.space_id)
+    )
+    old, now = b64decode(began_with["Data"]).decode(), subject.deployment_text
+    bad = edited(old, subject.changes(record.image, record.env))
+    if bad == old:
+        return
+    if now not in (old, bad):
+        place.say(f"  {slug} was changed meanwhile, so {record.image} is not put into quarantine")
+        return
+    if now == old:
+        told = f"{record.kind} of {record.image}, taken back: {record.check}"
+        _write(place, unit, bad, told)
+        head += 1
+    reason = f"{record.check}: {record.reason}"[:500]
+    place.patiently(partial(place.hub.units.quarantine, unit_id, head, space_id=place.space_id, reason=reason))
+    _write(place, unit, old, f"as before the {record.kind} of {record.image}")
+    place.apply(slug)
+    place.say(f"  {record.image} is in quarantine; lift it with --lift REASON")
 
 
-def _known(deployment: Wire) -> list[Quarantined]:
-    text = (deployment.get("Annotations") or {}).get(KEY) or "[]"
-    try:
-        return msgspec.json.decode(text, type=list[Quarantined])
-    except msgspec.MsgspecError:
-        return []
-
-
-def _keep(place: Place, deployment: Wire, known: list[Quarantined]) -> None:
-    place.annotate(str(deployment["Slug"]), {KEY: msgspec.json.encode(known).decode() if known else None})
+def _write(place: Place, unit: Wire, text: str, why: str) -> None:
+    changes = {"Data": b64encode(text.encode()).decode(), "LastChangeDescription": why}
+    place.patiently(partial(place.hub.units.patch, unit["UnitID"], changes, space_id=place.space_id))

@@ -108,9 +108,15 @@ def find_subject(place: Place, name: str) -> Subject:
     found = objects(text)
     if len(found) != 1 or found[0].get("kind") != "Deployment":
         raise BadRequest(f"{deployment['Slug']} is not a unit with one Deployment")
-    if not int(deployment.get("LiveRevisionNum") or 0):
+    live, head = int(deployment.get("LiveRevisionNum") or 0), int(deployment.get("HeadRevisionNum") or 0)
+    if not live:
         raise BadRequest(
             f"{deployment['Slug']} is not live", hint="deploy the environment first: bin/ordered-apply ENV"
+        )
+    if live != head:
+        raise BadRequest(
+            f"{deployment['Slug']} has changes that are not live: revision {live} is, the head is {head}",
+            hint="apply them or take them back first, else the rollout would bring them along unseen",
         )
     pods = found[0]["spec"]["template"]["metadata"]["labels"]
     for record in place.hub.units.list(space_id=place.space_id, include="", resource_type="v1/Service"):

@@ -1,0 +1,183 @@
+"""Rollouts in a real hub: approved, resumed, refused, taken back, each with a worker that obeys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from confighub.errors import BadRequest, Conflict, Gated
+from confighub.operations.deploy import read_units
+from confighub.operations.rollout import blue_green, canary
+from confighub.operations.rollout.analysis import Limits
+from confighub.operations.rollout.beginning import abort, begin, under_way
+from confighub.operations.rollout.schedule import Stage as Share
+from confighub.operations.rollout.steps import Outcome
+from confighub.operations.rollout.trials import Trier
+from tests.api.worker import Event
+from tests.operations.playing import PlayedWorker, Stage, Verdict
+from tests.operations.rollout.shop import Shop, Tryer, obey, opened, wish
+
+QUICK = blue_green.Options(soak_s=0.2)
+STAGES = (Share(name="some", weight=25), Share(name="all", weight=100))
+
+
+@pytest.fixture
+def prod(new_stage: Callable[..., Stage]) -> Stage:
+    return new_stage(environment="prod")
+
+
+def switch(shop: Shop, trier: Trier | None = None, *, approve: bool = True) -> Outcome:
+    place = shop.place()
+    notebook, record = begin(place, wish("blue-green", approve=approve))
+    return blue_green.BlueGreen(place, notebook, record, QUICK, trier=trier).go()
+
+
+def share(shop: Shop, trier: Trier | None = None) -> Outcome:
+    place = shop.place()
+    notebook, record = begin(place, wish("canary", approve=True))
+    options = canary.Options(stages=STAGES, limits=Limits(trials=1), patience_s=0.1)
+    return canary.Canary(place, notebook, record, options, trier=trier).go()
+
+
+@pytest.mark.parametrize("kind", ["canary", "blue-green"])
+def test_prod_asks_for_approval_before_anything_is_made(prod: Stage, kind: str) -> None:
+    def use(shop: Shop, worker: PlayedWorker) -> None:
+        before = shop.slugs()
+
+        with pytest.raises(Gated) as refusal:
+            begin(shop.place(), wish(kind))
+
+        assert refusal.value.hint.endswith(f"bin/{kind} shop prod --image :v2 --approve")
+        assert "shop" in refusal.value.message
+        assert (worker.applied, shop.slugs()) == ([], before)
+
+    opened(prod, use)
+
+
+@pytest.mark.requirement("R-110", "R-113", "R-119")
+def test_a_colour_is_approved_validated_switched_to_and_the_other_taken_away(prod: Stage) -> None:
+    def use(shop: Shop, worker: PlayedWorker) -> None:
+        outcome = switch(shop, Tryer())
+
+        assert (outcome.verdict, outcome.exit_code) == ("promoted", 0)
+        assert [slug for slug, _ in worker.applied] == [
+            *("shop-green", "shop-green-service", "shop-service", "shop-deployment", "shop-green-service")
+        ]
+        assert shop.selector() == {"app": "shop-green", "version": "green"}
+        assert shop.slugs() == ["ingress", "shop-deployment", "shop-green", "shop-service"]
+        planned = {unit.slug: unit for unit in read_units(shop.stage.hub, shop.stage.space_id)}
+        assert "shop-deployment" not in planned
+        assert planned["shop-green"].order == 5
+        assert shop.stage.hub.unit("shop", space_id=shop.stage.space_id)["Unit"]["Slug"] == "shop-green"
+
+    opened(prod, use)
+
+
+def test_the_next_rollout_goes_back_to_the_first_colours_unit(prod: Stage) -> None:
+    def use(shop: Shop, _: PlayedWorker) -> None:
+        switch(shop)
+
+        switch(shop)
+
+        assert shop.selector() == {"app": "shop", "version": "blue"}
+        assert shop.slugs() == ["ingress", "shop-deployment", "shop-green", "shop-service"]
+        assert shop.stage.hub.unit("shop", space_id=shop.stage.space_id)["Unit"]["Slug"] == "shop-deployment"
+
+    opened(prod, use)
+
+
+@pytest.mark.requirement("R-120", "R-121")
+def test_a_colour_whose_trades_fail_gets_no_traffic_and_is_refused_from_then_on(prod: Stage) -> None:
+    def use(shop: Shop, worker: PlayedWorker) -> None:
+        outcome = switch(shop, Tryer(passes=False))
+
+        assert (outcome.verdict, outcome.check, outcome.exit_code) == ("rolled back", "synthetic trades", 3)
+        assert shop.selector() == {"app": "shop"}
+        assert "shop-service" not in [slug for slug, _ in worker.applied]
+        assert shop.slugs() == ["ingress", "shop-deployment", "shop-service"]
+        with pytest.raises(Conflict, match="in quarantine"):
+            begin(shop.place(), wish("canary", approve=True))
+        begin(shop.place(), wish("canary", approve=True, lift="it was the feed"))
+
+    opened(prod, use)
+
+
+def test_a_canary_gets_its_share_only_when_it_runs_and_loses_it_without_evidence(prod: Stage) -> None:
+    weights: list[str] = []
+
+    def note(event: Event) -> Verdict:
+        verdict = obey(event)
+        text = verdict.live_state.decode()
+        if "canary-weight" in text:
+            weights.append(text.split('canary-weight": "')[1].split('"')[0])
+        return verdict
+
+    def use(shop: Shop, _: PlayedWorker) -> None:
+        outcome = share(shop, Tryer())
+
+        # The worker obeys, but nothing counts requests: a missing metric is never a pass.
+        assert (outcome.verdict, outcome.check) == ("rolled back", "evidence")
+        assert weights == ["0", "25", "0"]
+        assert shop.slugs() == ["ingress", "shop-deployment", "shop-service"]
+        assert under_way(shop.place(), "shop") is None
+        begin(shop.place(), wish("canary", approve=True))
+
+    opened(prod, use, note)
+
+
+def test_a_canary_that_does_not_start_never_gets_traffic(prod: Stage) -> None:
+    def refuse(event: Event) -> Verdict:
+        if event["Data"]["Payload"]["UnitSlug"] == "shop-canary-deployment" and event["Data"]["Action"] == "Apply":
+            return Verdict("Failed", "ApplyFailed", "shop-canary: exited with code 1")
+        return obey(event)
+
+    def use(shop: Shop, worker: PlayedWorker) -> None:
+        outcome = share(shop)
+
+        assert (outcome.verdict, outcome.check) == ("rolled back", "crash loop")
+        assert "exited with code 1" in outcome.reason
+        assert "shop-canary-ingress" not in [slug for slug, _ in worker.applied]
+
+    opened(prod, use, refuse)
+
+
+def test_a_second_rollout_is_refused_while_one_is_under_way_and_abort_ends_it(prod: Stage) -> None:
+    def use(shop: Shop, _: PlayedWorker) -> None:
+        begin(shop.place(), wish("canary", approve=True))
+
+        with pytest.raises(Conflict, match="a canary of shop to :v2 is under way, at step create"):
+            begin(shop.place(), wish("blue-green", approve=True))
+
+        place = shop.place()
+        notebook, record = abort(place, wish("canary"))
+        outcome = canary.Canary(place, notebook, record, canary.Options(), trier=None).go()
+        assert (outcome.verdict, outcome.check) == ("rolled back", "abort")
+        assert shop.slugs() == ["ingress", "shop-deployment", "shop-service"]
+
+    opened(prod, use)
+
+
+def test_changes_that_are_not_live_are_not_brought_along(prod: Stage) -> None:
+    def use(shop: Shop, _: PlayedWorker) -> None:
+        shop.place().change("shop-deployment", [("set-replicas", (4,))], "more registers")
+
+        with pytest.raises(BadRequest, match="changes that are not live"):
+            begin(shop.place(), wish("canary", approve=True))
+
+    opened(prod, use)
+
+
+def test_a_change_made_meanwhile_is_kept_and_the_canary_goes(prod: Stage) -> None:
+    def use(shop: Shop, _: PlayedWorker) -> None:
+        place = shop.place()
+        notebook, record = begin(place, wish("canary", approve=True))
+        place.change("shop-deployment", [("set-replicas", (4,))], "more registers")
+        record.step = "promote"
+
+        outcome = canary.Canary(place, notebook, record, canary.Options(stages=STAGES), trier=None).go()
+
+        assert (outcome.verdict, outcome.check) == ("rolled back", "change")
+        assert "replicas: 4" in place.text("shop-deployment")
+
+    opened(prod, use)
