@@ -12,6 +12,7 @@ from traderx.cli import main
 
 COMMANDS = [
     "apply-all",
+    "backup",
     "down",
     "drift-detector",
     "install-base",
@@ -22,6 +23,7 @@ COMMANDS = [
     "proj",
     "promote",
     "quarantine",
+    "restore",
     "rewind",
     "rollback",
     "secrets",

@@ -199,13 +199,18 @@ class LaptopBridge:
             event.clear()
 
     async def _follow(self, folder: Path, tell: Tell) -> None:
-        """Follow one daemon, over its restarts."""
+        """Follow one daemon, over its restarts; what it has forgotten by then is gone, and told so."""
+        told: dict[str, StoredUnit] = {}
         while True:
             try:
-                await self._clients[folder].environments()
+                environments = await self._clients[folder].environments()
                 self._unreachable.pop(folder, None)
+                known = {unit.unit_id for environment in environments for unit in environment.units}
+                for unit in [told.pop(unit_id) for unit_id in set(told) - known]:
+                    await tell(LiveChange(unit.unit_id, unit.space_id, unit.revision, b"[]"))
                 async for change in self._clients[folder].watch(owner=self._settings.worker_id):
                     unit = change.unit
+                    told[unit.unit_id] = unit
                     if event := self._changed.get((folder, unit.unit_id)):
                         event.set()
                     await tell(LiveChange(unit.unit_id, unit.space_id, unit.revision, bytes(change.objects)))
