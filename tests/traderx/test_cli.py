@@ -13,6 +13,8 @@ from traderx.cli import main
 COMMANDS = [
     "apply-all",
     "backup",
+    "blue-green",
+    "canary",
     "down",
     "drift-detector",
     "install-base",
