@@ -112,6 +112,14 @@ def test_a_function_reads(case: dict[str, Any]) -> None:
     assert done.mutators == []
 
 
+@chosen("payload")
+def test_a_query_shows_what_it_selects(case: dict[str, Any]) -> None:
+    done = called(WEB, *case["calls"])
+
+    assert done.errors == []
+    assert json.loads(done.output)["Payload"] == case["payload"]
+
+
 @chosen("passed")
 def test_a_check_gives_its_verdict_and_why(case: dict[str, Any]) -> None:
     done = called(WEB, *case["calls"])
@@ -157,3 +165,51 @@ def test_what_was_set_is_what_is_read(
     assert len(list(yaml.safe_load_all(done.text))) == 2
     again = called(done.text, [*put, json.dumps(value) if not isinstance(value, str) else value])
     assert (again.text, again.mutators) == (done.text, [])
+
+
+def test_a_call_that_fails_leaves_nothing_when_errors_end_the_list() -> None:
+    calls = [
+        FunctionInvocation(
+            function_name="set-string-path",
+            arguments=[FunctionArgument(value=one) for one in ("*", "spec.replicas", "x")],
+        ),
+        FunctionInvocation(function_name="set-replicas", arguments=[FunctionArgument(value="4")]),
+    ]
+
+    done = invoke(WEB, calls, stop_on_error=True)
+
+    assert not done.success
+    assert len(done.errors) == 1
+    assert done.text == WEB
+    assert done.mutations == []
+
+
+def test_calls_that_changed_nothing_leave_no_number_in_the_record() -> None:
+    text = (
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: b\n"
+    )
+
+    done = called(text, ["set-label", "x", "y"], ["set-label", "x", "y"])
+    later = called(text, ["search-replace", "nothing", "else"], ["ensure-namespaces"])
+
+    assert done.mutators == [0]
+    assert [one.resource_mutation_info.index for one in later.mutations] == [1, 1]
+    assert [one.resource_mutation_info.mutation_type for one in later.mutations] == ["Update", "None"]
+
+
+def test_a_resource_that_becomes_another_kind_is_one_less_and_one_more() -> None:
+    done = called(WEB, ["set-string-path", "v1/Service", "kind", "ConfigMap"])
+
+    assert [(one.resource.resource_type, one.resource_mutation_info.mutation_type) for one in done.mutations] == [
+        ("apps/v1/Deployment", "None"),
+        ("v1/ConfigMap", "Add"),
+        ("v1/Service", "Delete"),
+    ]
+
+
+def test_a_check_whose_answer_is_discarded_still_counts() -> None:
+    done = called(WEB, ["get-image", "*"], ["vet-probes"])
+
+    assert done.passed is False
+    assert len(done.errors) == 1
+    assert "incompatible output types" in done.errors[0]

@@ -84,7 +84,7 @@ def _integer(text: str) -> int:
 
 def is_plain_safe(text: str, *, flow: bool = False) -> bool:
     """Say whether the text can stand unquoted and every YAML reader takes it for this very text."""
-    if _PLAIN.match(text) and text[-1] != " " and not text.startswith(("- ", "---", "%")) and text != "-":
+    if _PLAIN.match(text) and text[-1] != " " and not text.startswith(("- ", "---", "...", "%")) and text != "-":
         return not _AMBIGUOUS.match(text)
     return _is_plain_safe_closely(text, flow=flow)
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
+from confighub.data import normal
 from confighub.data.document import parse
-from confighub.data.mutations import accumulate
+from confighub.data.mutations import accumulate, changes_nothing
 from confighub.errors import BadPath, BadRequest, NotYaml
 from confighub.functions import arguments as call_arguments
 from confighub.functions import providers, registry
@@ -66,7 +67,7 @@ def invoke(
     run = _Run(text, context or _NOWHERE, toolchain, combine_results=combine_results)
     run.filters_left = num_filters
     for index, call in enumerate(calls):
-        if not run.call(call, index, cast_strings=cast_strings) and stop_on_error:
+        if not run.call(call, index, cast_strings=cast_strings, stop_on_error=stop_on_error) and stop_on_error:
             break
         if run.is_ended:
             break
@@ -91,8 +92,8 @@ class _Run:
         self.passed: bool | None = None
         parse(self.yaml)
 
-    def call(self, call: FunctionInvocation, index: int, *, cast_strings: bool) -> bool:
-        """Run one call; return False when it could not run or failed."""
+    def call(self, call: FunctionInvocation, index: int, *, cast_strings: bool, stop_on_error: bool) -> bool:
+        """Run one call; return False when it could not run or failed: then it leaves nothing if that is the end."""
         one = registry.find(self.provider.toolchain, call.function_name)
         if one is None:
             return self._failed(f"function does not exist: {call.function_name}")
@@ -116,6 +117,8 @@ class _Run:
             return True
         if failure:
             self._failed(failure)
+            if stop_on_error:
+                return False
         if one.signature.mutating:
             failure = self._store(work, index) or failure
         if output is not None and one.signature.output_info is not None:
@@ -133,11 +136,19 @@ class _Run:
         except (BadPath, BadRequest) as error:
             self._failed(error.message)
             return error.message
-        self.mutations = accumulate(self.mutations, records)
+        if text != self.yaml and changes_nothing(self.mutations) and self._is_wire_form():
+            # calls that changed nothing leave no record behind
+            self.mutations = records
+        else:
+            self.mutations = accumulate(self.mutations, records)
         if text != self.yaml:
             self.mutators.append(index)
             self.yaml = text
         return ""
+
+    def _is_wire_form(self) -> bool:
+        """Say whether the text is written as the public library would write it."""
+        return "---\n".join(normal.document_text(one.document) for one in parse(self.yaml).documents) == self.yaml
 
     def _combine(self, one: Function, output: Any, index: int) -> None:
         info = one.signature.output_info

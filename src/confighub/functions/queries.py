@@ -32,7 +32,7 @@ _ITERATE = re.compile(r"\[\s*\](?!\?)")
 _CHANGES = re.compile(r"(?:^|[^=!<>])(?:\|=|\+=|-=|\*=|/=|=)(?!=)|\bdel\(|\bsetpath\(|\bdelpaths\(|\bwith_entries\(")
 _BEYOND = re.compile(
     r"\b(documentIndex|document_index|di|line_comment|lineComment|head_comment|headComment|foot_comment|footComment"
-    r"|anchor|alias|explode|style|tag|filename|fileIndex|load|strenv|envsubst|eval)\b"
+    r"|anchor|alias|explode|style|filename|fileIndex|load|strenv|envsubst|eval)\b"
 )
 _PRELUDE = """
 def keys: keys_unsorted;
@@ -41,10 +41,23 @@ def downcase: ascii_downcase;
 def to_string: tostring;
 def to_number: tonumber;
 def sort_keys(f): f |= (if type == "object" then to_entries | sort_by(.key) | from_entries else . end);
+def tag: if type == "number" then (if . == floor then "!!int" else "!!float" end)
+  else {"object": "!!map", "array": "!!seq", "string": "!!str", "boolean": "!!bool", "null": "!!null"}[type] end;
+def type: tag;
+def map(f): if . == null then [] else [.[] | f] end;
+def pick(f): . as $from | f | map({key: ., value: $from[.]} | select(.key as $key | $from | has($key))) | from_entries;
+def omit(f): f as $keys | with_entries(select(.key as $key | $keys | index($key) == null));
+def sub(from; to): gsub(from; to);
 def to_entries: if . == null then empty else [keys_unsorted[] as $k | {key: $k, value: .[$k]}] end;
 """
 """What yq calls otherwise than jq, or does in another order."""
 _LAYOUT = Layout(2, _DASH, is_json=False)
+_SUB = re.compile(r"\b(sub\(\s*)(S+)\s*,")
+_PLACE = re.compile(r"\.[A-Za-z_\[\"]|\bsort_keys\(")
+_GATHERS = re.compile(
+    r"\b(?:keys|to_entries|map|group_by|sort_by|unique_by|with_entries)\b(?:\([^()]*\))?\s*(?:\| *join\(.*\))?\Z"
+)
+"""Ends in a list of new values, which belongs to no document."""
 
 
 def evaluate(expression: str, documents: list[Document]) -> str:
@@ -55,15 +68,32 @@ def evaluate(expression: str, documents: list[Document]) -> str:
     adapted = _adapted(expression.strip())
     if _is_collection(adapted):
         return _collected(adapted[1:-1], documents)
-    shown, is_computed = "", True
-    for holder in documents:
-        lines, is_made = _selected(expression, adapted, holder)
-        text = "".join(lines)
-        # values that were computed belong to no document, so nothing sets them apart
-        if text:
-            shown += ("---\n" if shown and not (is_made and is_computed) else "") + text
-            is_computed = is_made
+    belongs = bool(_PLACE.search(adapted)) and not _GATHERS.search(adapted)
+    shown, is_computed, last = "", True, None
+    for part in _united(adapted):
+        for holder in documents:
+            lines, is_made = _selected(part, holder)
+            text = "".join(lines)
+            # values that were computed from no document's place are not set apart
+            if text:
+                is_apart = holder is not last and (belongs or not (is_made and is_computed))
+                shown += ("---\n" if shown and is_apart else "") + text
+                is_computed, last = is_made, holder
     return shown
+
+
+def _united(adapted: str) -> list[str]:
+    """Return the parts of ``a, b``, which yq takes one after the other over all documents."""
+    masked = _STRING.sub(lambda match: "s" * len(match.group()), adapted)
+    if "," not in masked or "|" in masked or re.search(r"\b(?:as|if|reduce|def)\b", masked):
+        return [adapted]
+    parts, depth, start = [], 0, 0
+    for at, sign in enumerate(masked):
+        depth += {"[": 1, "(": 1, "{": 1, "]": -1, ")": -1, "}": -1}.get(sign, 0)
+        if sign == "," and depth == 0:
+            parts.append(adapted[start:at])
+            start = at + 1
+    return [*parts, adapted[start:]]
 
 
 def _is_collection(adapted: str) -> bool:
@@ -93,6 +123,10 @@ def _adapted(expression: str) -> str:
     beyond = _BEYOND.search(without_strings)
     if beyond:
         raise Failed(f"yq operator not supported: {beyond.group(1)}", output={"Payload": ""})
+    # jq sets arguments apart by semicolons
+    masked = _STRING.sub(lambda match: "S" * len(match.group()), expression)
+    for call in _SUB.finditer(masked):
+        expression = expression[: call.end() - 1] + ";" + expression[call.end() :]
     parts, at = [], 0
     for match in [*_STRING.finditer(expression), None]:
         code = expression[at : match.start() if match else len(expression)]
@@ -115,14 +149,16 @@ def _program(expression: str) -> Any:
     return jq.compile(_PRELUDE + expression)
 
 
-def _selected(expression: str, adapted: str, holder: Document) -> tuple[list[str], bool]:
+def _selected(adapted: str, holder: Document) -> tuple[list[str], bool]:
     """Return what the expression selects of one document, and whether it was computed rather than found there."""
-    if not _CHANGES.search(_STRING.sub('""', expression)):
+    is_update = bool(_CHANGES.search(_STRING.sub('""', adapted)))
+    if not is_update:
         try:
             found = _program(f"[path({adapted})]").input_text(_json(holder)).first()
         except ValueError:
             found = None
-        if found is not None:
+        # a slice has a place of its own, which no node stands for
+        if found is not None and not any(isinstance(step, dict) for steps in found for step in steps):
             return [_text_at(holder, tuple(steps)) for steps in found], False
     try:
         results = _program(adapted).input_text(_json(holder)).all()
@@ -130,7 +166,6 @@ def _selected(expression: str, adapted: str, holder: Document) -> tuple[list[str
         if _INDEXED_SCALAR.search(str(error)):
             return [], False
         raise Failed(f"yq expression cannot be applied: {_reason(error)}", output={"Payload": ""}) from None
-    is_update = bool(_CHANGES.search(_STRING.sub('""', expression)))
     return [_text_of(result, holder) for result in results], not is_update
 
 
@@ -140,9 +175,14 @@ def _reason(error: ValueError) -> str:
 
 
 def _text_at(holder: Document, steps: Steps) -> str:
-    node = holder.find(steps)
-    if node == NONE:
-        return "null\n"
+    node = holder.root
+    for step in steps:
+        below = holder.children(node) if isinstance(step, int) and holder.type_of(node) & SEQ else []
+        if isinstance(step, int) and step < 0:
+            step += len(below)
+        node = holder.find_child(node, step) if isinstance(step, str) or 0 <= step < len(below) else NONE
+        if node == NONE:
+            return "null\n"
     if holder.type_of(node) & (MAP | SEQ):
         return normal.value_text(holder, node, dash=_DASH)
     return _scalar(holder.scalar(node))
