@@ -165,6 +165,48 @@ def test_cub_function_do_runs_every_recorded_call(shared: Path, function_hub: Hu
     assert called > 100
 
 
+NEEDY = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+  namespace: shop
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata:
+      labels: {app: web}
+    spec:
+      containers:
+        - name: web
+          image: example/web:v1
+          envFrom:
+            - configMapRef: {name: settings}
+"""
+SETTINGS = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  namespace: shop\n"
+
+
+def test_references_are_looked_up_in_the_space_over_the_wire_and_by_cub(
+    function_hub: HubProcess, terminal: Terminal
+) -> None:
+    space = function_hub.space("looking-around")
+    web = stored(function_hub, space, "web", NEEDY, "Kubernetes/YAML")
+    path, query = f"/api/space/{space}/function/invoke", {"unit_id": web or ""}
+    body = {"FunctionInvocations": [{"FunctionName": "vet-references"}], "CombineResults": True}
+    command = ("function", "do", "--space", "looking-around", "--unit", "web", "vet-references")
+
+    before = json.loads(b64decode(function_hub.ok("POST", path, query, body)[0]["Output"]))
+    refused = terminal.run(*command)
+    assert stored(function_hub, space, "settings", SETTINGS, "Kubernetes/YAML")
+    after = json.loads(b64decode(function_hub.ok("POST", path, query, body)[0]["Output"]))
+    passed = terminal.run(*command)
+
+    assert before["Passed"] is False
+    assert "v1/ConfigMap settings, which is not in the space" in before["Details"][0]
+    assert after["Passed"] is True
+    assert (refused.status == 0, passed.status) == (False, 0)
+
+
 def stored(hub: HubProcess, space: str, slug: str, text: str, toolchain: str) -> str | None:
     """Make a unit; return its id, or None for a text that a unit may not hold, such as one without kind."""
     body = {"Slug": slug, "Data": b64(text), "ToolchainType": toolchain}

@@ -165,7 +165,9 @@ def _run(
         result = made or invoke(
             text,
             request.function_invocations,
-            context=gates.context_of(tx, unit, space, text),
+            context=gates.context_of(
+                tx, unit, space, text, {call.function_name for call in request.function_invocations}
+            ),
             toolchain=unit.toolchain_type,
             cast_strings=request.cast_string_args_to_scalars,
             num_filters=request.num_filters,

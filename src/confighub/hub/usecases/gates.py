@@ -11,6 +11,7 @@ Triggers that name a worker are in ``trigger_calls``; when heads are looked at a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -26,6 +27,7 @@ from confighub.hub.store.people import users
 from confighub.hub.store.quarantine import GATE as QUARANTINE
 from confighub.hub.store.quarantine import is_quarantined, is_revision_quarantined
 from confighub.hub.store.rows import columns, record
+from confighub.hub.usecases import surroundings
 from confighub.records.automation import Trigger
 from confighub.records.functions import FunctionInvocation
 from confighub.records.spaces import Space
@@ -96,10 +98,15 @@ def call_of(tx: Connection, trigger: Trigger) -> Call:
     return Call(trigger, call, trigger.bridge_worker_id)
 
 
-def context_of(tx: Connection, unit: Unit, space: Space, text: str) -> Context:
-    """Return what functions may know of the unit whose text they are given; approvals are of this very text."""
+def context_of(tx: Connection, unit: Unit, space: Space, text: str, functions: Iterable[str] = ()) -> Context:
+    """Return what the functions, and the space's triggers, may know of the unit whose text they are given.
+
+    Approvals are of this very text.
+    """
     from confighub.functions.invoke import Context
 
+    triggered = triggers_of(tx, unit.space_id, "Mutation", unit.toolchain_type)
+    functions = {*functions, *(call.invocation.function_name for call in triggered)}
     names = select(users.c.username).where(users.c.user_id.in_(unit.approved_by or []))
     return Context(
         unit_slug=unit.slug,
@@ -113,6 +120,7 @@ def context_of(tx: Connection, unit: Unit, space: Space, text: str) -> Context:
         labels=unit.labels,
         annotations=unit.annotations,
         previous_content_hash=crc32(text.encode()),
+        **surroundings.fields(tx, unit, functions),
     )
 
 
@@ -176,11 +184,12 @@ def closed_gates(tx: Connection, unit_id: str, revision_num: int) -> list[str]:
     """Return the names of the gates that refuse this revision, in order; empty when it may be applied.
 
     A revision that was live before needs no new approval. Whether its text is in quarantine is looked up
-    now: the gates of older revisions were kept when they were new.
+    now, and so is what stands around the unit: the other gates of older revisions were kept when they were new.
     """
     own = gate_results.c.unit_id == unit_id, gate_results.c.revision_num == revision_num
-    others = gate_results.c.closed.is_(True), gate_results.c.gate != QUARANTINE
-    found = list(tx.execute(select(gate_results.c.gate).where(*own, *others).order_by(gate_results.c.gate)).scalars())
+    query = select(gate_results.c.gate, gate_results.c.closed).where(*own, gate_results.c.gate != QUARANTINE)
+    stored = {row.gate: row.closed for row in tx.execute(query.order_by(gate_results.c.gate))}
+    found = [gate for gate, closed in surroundings.now(tx, unit_id, revision_num, stored).items() if closed]
     if APPROVAL in found and _was_live(tx, unit_id, revision_num):
         found.remove(APPROVAL)
     if is_revision_quarantined(tx, unit_id, revision_num):

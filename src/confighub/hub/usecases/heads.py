@@ -20,7 +20,7 @@ from confighub.hub.kinds import MUTATION, REVISION
 from confighub.hub.store.entities import units
 from confighub.hub.store.history import blobs, mutation_sources
 from confighub.hub.store.rows import insert_if_absent, own_id
-from confighub.hub.usecases import gates, linking, trigger_calls, work
+from confighub.hub.usecases import gates, linking, surroundings, trigger_calls, work
 from confighub.hub.usecases.fillings import revision_text
 from confighub.records.mutations import ResourceMutation
 from confighub.records.spaces import Space
@@ -132,6 +132,7 @@ def write(tx: Connection, hub: Hub, caller: Caller, unit: Unit, planned: Planned
             updated_at=head.updated_at,
         )
     )
+    surroundings.look_at_neighbours(tx, head)
     work.head_changed(tx, hub, caller, _id(head))
     linking.follow(tx, hub, caller, head, unit.head_revision_num)
     return head

@@ -1,0 +1,120 @@
+"""What stands around a unit: the texts of its space and the secrets that targets report, for checks that look there.
+
+fields(tx, unit, functions) -> dict: fields of a function's context, empty unless one of the functions looks around
+now(tx, unit_id, revision_num, stored) -> dict[str, bool]: the gates of a revision, those that look around as of now
+look_at_neighbours(tx, unit): look again at the gates that the unit's change may have opened in its space
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import yaml
+from sqlalchemy import Connection, select, update
+
+from confighub.hub.kinds import SPACE, UNIT
+from confighub.hub.store.database import remembered
+from confighub.hub.store.entities import units
+from confighub.hub.store.history import blobs, gate_results
+from confighub.hub.store.rows import columns, record
+from confighub.hub.store.work_queue import live_states
+from confighub.hub.usecases.fillings import revision_text
+from confighub.records.units import Unit
+
+LOOK_AROUND = frozenset({"vet-network-policy", "vet-references"})
+"""The functions that look at other units of the space."""
+
+
+def fields(tx: Connection, unit: Unit, functions: Iterable[str]) -> dict[str, Any]:
+    """Return ``siblings`` and ``known_secrets`` of the unit's context when one of the functions needs them."""
+    if LOOK_AROUND.isdisjoint(functions):
+        return {}
+    key = (unit.space_id, unit.toolchain_type)
+    texts = remembered(tx, ("texts", *key), lambda: _texts(tx, *key))
+    return {
+        "siblings": tuple(text for unit_id, text in texts if unit_id != unit.unit_id),
+        "known_secrets": remembered(tx, ("secrets", unit.space_id), lambda: _secrets(tx, unit.space_id)),
+    }
+
+
+def _texts(tx: Connection, space_id: str | None, toolchain: str) -> list[tuple[str, str]]:
+    chosen = units.c.space_id == space_id, units.c.toolchain_type == toolchain, units.c.deleted_at.is_(None)
+    query = select(units.c.unit_id, blobs.c.content).join(blobs, units.c.data_sha == blobs.c.sha).where(*chosen)
+    return [(row.unit_id, row.content.decode()) for row in tx.execute(query.order_by(units.c.cursor_id))]
+
+
+def _secrets(tx: Connection, space_id: str | None) -> tuple[str, ...] | None:
+    """Return ``namespace/name`` of every secret that live state shows, None when it shows none at all."""
+    query = select(live_states.c.live_state).join(units, units.c.unit_id == live_states.c.unit_id)
+    found = {
+        name
+        for blob in tx.execute(query.where(units.c.space_id == space_id, units.c.deleted_at.is_(None))).scalars()
+        if b"Secret" in blob
+        for name in _secret_names(blob)
+    }
+    return tuple(sorted(found)) or None
+
+
+def _secret_names(blob: bytes) -> list[str]:
+    try:
+        read = msgspec.json.decode(blob)
+    except msgspec.DecodeError:
+        try:
+            read = list(yaml.load_all(blob, Loader=yaml.CSafeLoader))
+        except (yaml.YAMLError, ValueError):
+            return []
+    objects = read if isinstance(read, list) else [read]
+    names = []
+    for one in objects:
+        about = one.get("metadata") if isinstance(one, dict) and one.get("kind") == "Secret" else None
+        if isinstance(about, dict):
+            names.append(f"{about.get('namespace') or ''}/{about.get('name') or ''}")
+    return names
+
+
+def _looks_around(gate: str) -> bool:
+    return gate.rpartition("/")[2] in LOOK_AROUND
+
+
+def now(tx: Connection, unit_id: str, revision_num: int, stored: dict[str, bool]) -> dict[str, bool]:
+    """Return the stored gates of a revision, with what those that look around find now."""
+    from confighub.hub.usecases import gates
+
+    asked = {gate for gate in stored if _looks_around(gate)}
+    if not asked:
+        return stored
+    unit = record(UNIT, tx.execute(select(*columns(UNIT)).where(units.c.unit_id == unit_id)).one())
+    space = record(SPACE, tx.execute(select(*columns(SPACE)).where(SPACE.id_column == unit.space_id)).one())
+    calls = gates.triggers_of(tx, unit.space_id, "Mutation", unit.toolchain_type)
+    chosen = [call for call in calls if call.gate in asked]
+    text = revision_text(tx, unit_id, revision_num)
+    context = gates.context_of(tx, unit, space, text)
+    found = gates.look(chosen, text, context, environment="", toolchain=unit.toolchain_type)
+    return {**stored, **{gate: found[gate] for gate in asked & found.keys()}}
+
+
+def look_at_neighbours(tx: Connection, unit: Unit) -> None:
+    """Open the gates of other heads in the unit's space that waited for what the unit brings.
+
+    What the unit takes away shows when one of them is applied: then its gates are looked at again.
+    """
+    from confighub.hub.usecases import gates
+
+    calls = gates.triggers_of(tx, unit.space_id, "Mutation", unit.toolchain_type)
+    names = [call.gate for call in calls if _looks_around(call.gate)]
+    if not names:
+        return
+    g = gate_results.c
+    heads = (g.unit_id == units.c.unit_id) & (g.revision_num == units.c.head_revision_num)
+    closed = select(g.unit_id, g.revision_num).join(units, heads).distinct()
+    closed = closed.where(g.closed.is_(True), g.gate.in_(names), units.c.space_id == unit.space_id)
+    for row in tx.execute(closed.where(units.c.deleted_at.is_(None), units.c.unit_id != unit.unit_id)).all():
+        own = g.unit_id == row.unit_id, g.revision_num == row.revision_num
+        stored = {one.gate: one.closed for one in tx.execute(select(g.gate, g.closed).where(*own))}
+        found = now(tx, row.unit_id, row.revision_num, stored)
+        if found != stored:
+            still = gates.store_gates(tx, row.unit_id, row.revision_num, found)
+            changed = update(units).where(units.c.unit_id == row.unit_id)
+            tx.execute(changed.values(apply_gates=still, version=units.c.version + 1))
