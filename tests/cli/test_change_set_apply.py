@@ -1,0 +1,142 @@
+"""A change set is applied to all of its units or to none, whatever ends in the middle."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.conftest import hub_process, store_template  # noqa: F401 - fixtures
+from tests.api.running import PASSWORD, USER, HubProcess
+from tests.api.worker import Event, data_of
+from tests.cli.conftest import Terminal
+from tests.operations.playing import PlayedWorker, Stage, Verdict, make_stage, succeed
+
+UNITS = ("alpha", "beta", "gamma")
+
+OLD, NEW = "v1.0.0", "v2.0.0"
+
+
+class Field:
+    """Three live units of a space; a change set knows their start at v1.0.0 and their end at v2.0.0."""
+
+    def __init__(self, stage: Stage, cub: Terminal) -> None:
+        self.stage, self.cub = stage, cub
+        self.decide: Callable[[Event], Verdict] = succeed
+        self.done: list[tuple[str, str]] = []
+        self.ids = {slug: stage.unit(slug) for slug in UNITS}
+        self.worker = PlayedWorker(stage.worker, decide=lambda event: self.decide(event))
+
+    def arrange(self) -> None:
+        """Make them live, change them within a change set, and go back to its start."""
+        space = ("--space", self.stage.space)
+        self.cub.must("unit", "apply", *space, "--where", "Slug != ''", "--wait")
+        self.cub.must("filter", "create", "all", "Unit", *space)
+        self.cub.must("tag", "create", "done", *space)
+        self.cub.must("changeset", "create", "release", *space, "--filter", "all", "--end-tag", "done")
+        for slug in UNITS:
+            self.cub.must(
+                "function", "do", "set-image-reference", slug, f":{NEW}", *space, "--where", f"Slug = '{slug}'"
+            )
+        self.cub.must("unit", "tag", "done", *space, "--where", "Slug != ''")
+        self.cub.must("changeset", "apply", "release", *space, "--to", "start")
+        self.worker.applied.clear()
+
+    def heads(self) -> set[str]:
+        """Return the versions that the heads have."""
+        found = [self.stage.hub.units.data(unit_id, space_id=self.stage.space_id) for unit_id in self.ids.values()]
+        return {OLD if OLD in text else NEW for text in found}
+
+    def live(self) -> dict[str, str]:
+        """Return the version that each unit was last applied with, as the worker got it."""
+        return dict(self.done)
+
+    def judge(self, fails: Callable[[str, str], bool]) -> None:
+        """Let the worker fail what ``fails`` says of unit and version, and note what it completes."""
+        self.done.clear()
+
+        def decide(event: Event) -> Verdict:
+            slug, version = event["Data"]["Payload"]["UnitSlug"], NEW if NEW in data_of(event) else OLD
+            if fails(slug, version):
+                return Verdict("Failed", "ApplyFailed", "no room in the cluster")
+            self.done.append((slug, version))
+            return succeed(event)
+
+        self.decide = decide
+
+
+@pytest.fixture
+def field(
+    hub_process: HubProcess,  # noqa: F811 - the fixture
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Field]:
+    """A running hub with the three units and their worker."""
+    monkeypatch.setenv("CONFIGHUB_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("CONFIGHUB_URL", hub_process.url)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "testusers.csv").write_text(f"{USER},{PASSWORD}\n")
+    cub = Terminal(capsys)
+    cub.must("auth", "test-login", USER)
+    found = Field(make_stage(hub_process, "shop"), cub)
+    with found.worker:
+        found.arrange()
+        yield found
+
+
+def test_all_units_go_to_the_end_together(field: Field) -> None:
+    field.judge(lambda _slug, _version: False)
+
+    field.cub.must("changeset", "apply", "release", "--space", "shop")
+
+    assert field.heads() == {NEW}
+    assert field.live() == dict.fromkeys(UNITS, NEW)
+
+
+def test_a_failure_takes_back_what_was_done(field: Field) -> None:
+    field.judge(lambda slug, version: (slug, version) == ("gamma", NEW))
+
+    ran = field.cub.run("changeset", "apply", "release", "--space", "shop")
+
+    assert ran.status == 1
+    assert "every unit is back where it was" in ran.err
+    assert "no room in the cluster" in ran.err
+    assert field.heads() == {OLD}
+    assert field.live() == dict.fromkeys(UNITS, OLD)
+    assert ("alpha", NEW) in field.done
+
+
+def test_a_failure_leaves_the_others_done_when_told_to(field: Field) -> None:
+    field.judge(lambda slug, version: (slug, version) == ("gamma", NEW))
+
+    ran = field.cub.run("changeset", "apply", "release", "--space", "shop", "--keep-going")
+
+    assert ran.status == 1
+    assert field.heads() == {NEW}
+    assert field.live() == {"alpha": NEW, "beta": NEW}
+
+
+@pytest.mark.parametrize("does_fail", [False, True], ids=["and-it-works", "and-one-fails"])
+def test_a_hub_killed_in_the_middle_leaves_no_unit_in_between(field: Field, *, does_fail: bool) -> None:
+    """The hub dies under the second unit's hands and comes back; the worker connects again and goes on."""
+    process, killed = field.stage.process, threading.Event()
+
+    def fails(slug: str, version: str) -> bool:
+        if slug == "beta" and version == NEW and not killed.is_set():
+            killed.set()
+            process.kill()
+            threading.Thread(target=process.start).start()
+        return does_fail and (slug, version) == ("gamma", NEW)
+
+    field.judge(fails)
+
+    ran = field.cub.run("changeset", "apply", "release", "--space", "shop")
+
+    assert killed.is_set()
+    expected = OLD if does_fail else NEW
+    assert ran.status == int(does_fail), ran.err
+    assert field.heads() == {expected}
+    assert field.live() == dict.fromkeys(UNITS, expected)
