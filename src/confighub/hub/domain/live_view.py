@@ -18,9 +18,12 @@ from confighub.records.base import Record
 Object = dict[str, Any]
 
 PENDING, PROGRESSING, RUNNING, DEGRADED, ABSENT = "Pending", "Progressing", "Running", "Degraded", "NotLive"
-"""The statuses, from the least to the most: the unit shows the least of its objects."""
 
-_ORDER = (DEGRADED, PENDING, PROGRESSING, RUNNING)
+ACTIVE = "Active"
+"""What a namespace is, as Kubernetes says, where something else runs."""
+
+_ORDER = (DEGRADED, PENDING, PROGRESSING, RUNNING, ACTIVE)
+"""The statuses, from the least to the most: the unit shows the least of its objects."""
 
 
 class Condition(Record):
@@ -45,7 +48,8 @@ class Address(Record):
 class LiveStatus(Record):
     """A unit's live state: the sum of its workloads, the conditions of its objects in document order.
 
-    ``status`` is Running when every object is ready, NotLive when there is none.
+    ``status`` is Running when every object is ready, Active when all of them are namespaces, NotLive when
+    there is none.
     """
 
     status: str = ABSENT
@@ -114,7 +118,7 @@ def _exists(_: Object) -> Ready:
 
 def _namespace(one: Object) -> Ready:
     phase = _status(one).get("phase", "")
-    return (RUNNING, "") if phase == "Active" else (PENDING, f"namespace is {phase or 'not active'}")
+    return (ACTIVE, "") if phase == ACTIVE else (PENDING, f"namespace is {phase or 'not active'}")
 
 
 def _workload(one: Object) -> Ready:
