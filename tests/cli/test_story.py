@@ -511,3 +511,12 @@ def test_one_revision_is_compared_with_what_is_live(alice: Terminal, project: st
     shown = alice.must("unit", "diff", "web", "2")
 
     assert {"-  replicas: 1", "+  replicas: 4"} <= set(shown.lines)
+
+
+def test_a_revision_is_brought_back_by_its_id(alice: Terminal, project: str) -> None:
+    alice.must("run", "set-replicas", "4", "--unit", "web")
+    first = alice.must("revision", "get", "web", "1", "--jq", ".RevisionID").out.strip()
+
+    alice.must("unit", "update", "web", "--restore", first)
+
+    assert text(alice, "web", f"{project}-dev") == WEB

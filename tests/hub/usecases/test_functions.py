@@ -91,6 +91,17 @@ def test_an_unknown_function_is_a_bad_request(scene: Scene) -> None:
         run(scene, call("set-replica", "4"))
 
 
+def test_a_unit_whose_toolchain_lacks_the_function_fails_alone(scene: Scene) -> None:
+    space_id = scene.space("dev")
+    scene.unit(space_id, "web")
+    scene.unit(space_id, "cloud", "", toolchain_type="OpenTofu/HCL")
+
+    answers = run(scene, call("get-replicas"))
+
+    assert [one.success for one in answers] == [True, False]
+    assert "get-replicas" in str(answers[1].error)
+
+
 def test_a_viewer_may_read_with_functions_but_not_change(scene: Scene, caller_as: Callable[[str], Caller]) -> None:
     unit = scene.unit(scene.space("dev"), "web")
     viewer = caller_as("viewer")

@@ -18,7 +18,7 @@ from confighub.cli.revisions import revision_of
 from confighub.cli.selecting import MANY_UNITS, chosen_units, the_unit, wants_many
 from confighub.cli.showing import DATA_OUTPUT, VERBOSE
 from confighub.cli.waiting import WAITING
-from confighub.client.collection import any_of
+from confighub.client.collection import any_of, is_id
 from confighub.errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
@@ -214,6 +214,8 @@ def _is_relative(restore: str) -> bool:
 def _restored(call: Call, unit: Wire) -> dict[str, str]:
     """Return the query that brings a revision of the unit back."""
     name = call.text("restore")
+    if is_id(name):
+        return {"revision_id": name}
     if not _is_relative(name):
         return {"restore": name}
     return {"revision_id": str(revision_of(call.hub, unit, name)["Revision"]["RevisionID"])}

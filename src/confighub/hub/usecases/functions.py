@@ -86,7 +86,7 @@ def invoke_functions(
     ``revision_id`` runs them on an older revision, which changes nothing. A request that names a worker,
     or wants that of each unit's target, has all calls run there. An element with
     ``success`` false says why in its error; the others are done all the same.
-    Raises: BadRequest, for a function that is not there.
+    Raises: BadRequest, for a function that no unit's toolchain has.
     """
     if not request.function_invocations:
         raise BadRequest("no function is named")
@@ -102,9 +102,7 @@ def invoke_functions(
         if is_remote:
             errands = [_errand(tx, caller, unit, request, revision_id) for unit in chosen]
         else:
-            for toolchain in {unit.toolchain_type for unit in chosen}:
-                for call in request.function_invocations:
-                    rules.check_function(toolchain, call.function_name)
+            _check_functions(request, {unit.toolchain_type for unit in chosen})
             found = [_run(tx, caller, unit, request, revision_id) for unit in chosen]
     # Workers take their time, so nobody waits for them inside a transaction.
     results = [_sent(hub, caller, errand) for errand in errands] if is_remote else []
@@ -122,6 +120,19 @@ def invoke_functions(
         )
         _name_revisions(tx, answers)
         return answers
+
+
+def _check_functions(request: FunctionInvocationsRequest, toolchains: set[str]) -> None:
+    """Raise BadRequest for a function that none of the toolchains has; a unit of one that lacks it fails alone."""
+    for call in request.function_invocations:
+        refused = []
+        for toolchain in sorted(toolchains):
+            try:
+                rules.check_function(toolchain, call.function_name)
+            except BadRequest as error:
+                refused.append(error)
+        if refused and len(refused) == len(toolchains):
+            raise refused[0]
 
 
 def _errand(
