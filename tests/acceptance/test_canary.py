@@ -108,10 +108,11 @@ def test_without_traffic_there_is_no_evidence_and_no_promotion(rolled: System) -
 def test_a_version_that_was_taken_back_is_refused_until_somebody_lifts_it(rolled: System) -> None:
     canary(rolled, "--image", ":v9.9.9")
 
-    refused = rolled.run("canary", "trade-service", "dev", "--image", ":v9.9.9")
+    refused = rolled.run("canary", "trade-service", "dev", "--image", ":v9.9.9", "--json")
 
     assert refused.code == 1
     assert "in quarantine" in refused.err
+    assert json.loads(refused.out)["verdict"] == "could not run"
     assert "--lift REASON" in refused.err
     assert left_over(rolled) == []
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from confighub.errors import BadRequest
+from confighub.errors import BadRequest, ConfigHubError
 from traderx.commands.lazy import data_option, explain_option, json_option, saying
 
 if TYPE_CHECKING:
@@ -136,10 +136,16 @@ def _explained(lines: list[str]) -> int:
 
 
 def _carried_out(carry_out: Callable[[Site], Outcome], *, as_json: bool, data: str | None) -> int:
+    from confighub.operations.rollout.steps import could_not_run
     from traderx.site import open_site
 
     say = saying(as_json)
-    outcome = carry_out(open_site(data, say))
+    try:
+        outcome = carry_out(open_site(data, say))
+    except ConfigHubError as error:
+        if as_json:
+            print(json.dumps(could_not_run(error), indent=2))
+        raise
     if as_json:
         print(json.dumps(outcome.as_json(), indent=2))
     say(f"{outcome.verdict}: {outcome.reason}")

@@ -103,14 +103,18 @@ def test_a_colour_whose_trades_fail_gets_no_traffic_and_is_refused_from_then_on(
     opened(prod, use)
 
 
+@pytest.mark.requirement("R-123")
 def test_a_canary_gets_its_share_only_when_it_runs_and_loses_it_without_evidence(prod: Stage) -> None:
     weights: list[str] = []
+    replicas: list[int] = []
 
     def note(event: Event) -> Verdict:
         verdict = obey(event)
         text = verdict.live_state.decode()
         if "canary-weight" in text:
             weights.append(text.split('canary-weight": "')[1].split('"')[0])
+        if "shop-canary-deployment" in str(event) and event["Data"]["Action"] == "Apply":
+            replicas.append(int(text.split('"replicas": ')[1].split(",")[0]))
         return verdict
 
     def use(shop: Shop, _: PlayedWorker) -> None:
@@ -119,6 +123,8 @@ def test_a_canary_gets_its_share_only_when_it_runs_and_loses_it_without_evidence
         # The worker obeys, but nothing counts requests: a missing metric is never a pass.
         assert (outcome.verdict, outcome.check) == ("rolled back", "evidence")
         assert weights == ["0", "25", "0"]
+        assert replicas == [1]
+        assert "replicas: 3" in shop.place().text("shop-deployment")
         assert shop.slugs() == ["ingress", "shop-deployment", "shop-service"]
         assert under_way(shop.place(), "shop") is None
         begin(shop.place(), wish("canary", approve=True))

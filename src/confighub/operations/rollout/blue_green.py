@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from confighub.client.collection import conjoined, quoted
-from confighub.errors import ConfigHubError, RetryLater
+from confighub.errors import RetryLater
 from confighub.operations.rollout import metrics
 from confighub.operations.rollout.analysis import Analysis, Limits, Trial
 from confighub.operations.rollout.canary import read_subject
@@ -142,7 +142,7 @@ class BlueGreen:
         limits = self.options.limits
         analysis = Analysis(limits, 1, wants_trials=False)
         before, noted, passed = self._read(), time.monotonic(), 0
-        with Trials(self._trier, self._addresses) as trials:
+        with Trials(self._trier, new=self.place.address(self.service_slug)) as trials:
             while True:
                 now = self._read()
                 if now is not None and before is not None and (more := now.since(before)).is_possible:
@@ -226,13 +226,6 @@ class BlueGreen:
         counts = metrics.counts(found, service=self.record.service, limit_s=self.options.limits.p95_s)
         workload = workload_name(self.record.service, self.colour)
         return Reading(Counts(), counts, metrics.restarts(found, deployment=workload))
-
-    def _addresses(self) -> tuple[str, str]:
-        """Return where everybody reaches the new colour now; there is nothing to compare it with."""
-        try:
-            return "", self.place.address(self.service_slug)
-        except ConfigHubError:
-            return "", ""
 
     def _subject(self) -> Subject:
         return read_subject(self.place, self.record.service, self.record.before)

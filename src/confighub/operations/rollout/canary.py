@@ -158,7 +158,8 @@ class Canary:
         # An operator that comes later gets the whole patience: what its predecessor saw is not kept.
         gives_up = max(ends, time.time()) + patience_s
         look_s = min(_LOOK_S, max(_SHORTEST_LOOK_S, duration_s / 10))
-        with Trials(self._trier, self._addresses) as trials:
+        old, new = self.place.address(self.service_slug), self.place.address(self.slugs["service"])
+        with Trials(self._trier if old else None, old=old, new=new) as trials:
             while True:
                 now = self._read()
                 if now is not None:
@@ -166,8 +167,8 @@ class Canary:
                     if before is not None and (more := now.since(before)).is_possible:
                         analysis.add(more)
                     before = now
-                for old, new in trials.taken():
-                    analysis.add_trials(old=old, new=new)
+                for of_old, of_new in trials.taken():
+                    analysis.add_trials(old=of_old, new=of_new)
                 self._judge(analysis)
                 missing = analysis.missing
                 if time.time() >= ends and analysis.is_counted and not missing:
@@ -276,12 +277,6 @@ class Canary:
         found = live_weights(self.place.live(slug))
         if any(one != weight for one in found):
             raise ConfigHubError(f"{slug} is applied, but the live weights are {found}")
-
-    def _addresses(self) -> tuple[str, str]:
-        try:
-            return self.place.address(self.service_slug), self.place.address(self.slugs["service"])
-        except ConfigHubError:
-            return "", ""
 
     def _subject(self) -> Subject:
         return read_subject(self.place, self.record.service, self.record.before)

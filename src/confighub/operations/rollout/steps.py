@@ -91,6 +91,12 @@ def carry_out(
     return outcome(record)
 
 
+def could_not_run(error: ConfigHubError) -> Wire:
+    """Return, for programs, that a rollout could not be carried out to an end; its record is kept if it began."""
+    told: Wire = {"verdict": "could not run", "reason": str(error), "check": None}
+    return told | {"detected_after_s": None, "rolled_back_in_s": None, "steps": []}
+
+
 def advance(record: Record, following: str, what: str = "") -> None:
     """Note that the present step has ended and the next begins."""
     now = time.time()

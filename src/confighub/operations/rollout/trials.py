@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Protocol
 
@@ -19,22 +19,21 @@ class Trier(Protocol):
         """Try the flow once, with the version that answers at the address; never raises."""
 
 
-Addresses = Callable[[], tuple[str, str]]
-"""Where the old and the new version answer now; the old one is empty when there is none to compare with."""
-
-
 class Trials:
-    """Tries in a thread until the block ends; ``taken`` returns what there is since the last time."""
+    """Tries in a thread until the block ends; ``taken`` returns what there is since the last time.
 
-    def __init__(self, trier: Trier | None, addresses: Addresses) -> None:
-        self._trier, self._addresses = trier, addresses
+    ``old`` and ``new`` are where the versions answer; ``old`` is empty when there is none to compare with.
+    """
+
+    def __init__(self, trier: Trier | None, *, old: str = "", new: str) -> None:
+        self._trier, self._old, self._new = trier, old, new
         self._done: list[tuple[Trial, Trial]] = []
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="trials", daemon=True)
 
     def __enter__(self) -> Trials:
-        if self._trier is not None:
+        if self._trier is not None and self._new:
             self._thread.start()
         return self
 
@@ -53,10 +52,9 @@ class Trials:
     def _run(self) -> None:
         assert self._trier is not None
         while not self._ended.is_set():
-            old, new = self._addresses()
-            if new:
-                # Without an old version to compare with, a failure is the new one's.
-                pair = (self._trier.trial(old) if old else Trial(passed=True), self._trier.trial(new))
-                with self._lock:
-                    self._done.append(pair)
+            # Without an old version to compare with, a failure is the new one's.
+            old = self._trier.trial(self._old) if self._old else Trial(passed=True)
+            pair = (old, self._trier.trial(self._new))
+            with self._lock:
+                self._done.append(pair)
             self._ended.wait(_AGAIN_S)
