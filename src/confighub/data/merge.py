@@ -26,11 +26,15 @@ from confighub.records.mutations import ResourceInfo, ResourceMutation
 
 _SCOPE_PATHS = frozenset({"metadata.namespace", "metadata.name"})
 """What every clone changes: no reason to keep a resource that upstream dropped."""
+_NAMESPACE: Steps = ("metadata", "namespace")
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A change of upstream that our own mutation keeps out; both values are YAML text, empty for "not there"."""
+    """A change of upstream that our own mutation keeps out; both values are YAML text, empty for "not there".
+
+    ``path`` counts positions in the merged text; where ours has no such place, in the base.
+    """
 
     path: str
     resource: ResourceInfo
@@ -114,7 +118,7 @@ class _Upgrade:
             for at in sorted(removed)
         ]
         text = rebuilt(self.ours, changed, removed)
-        text, added = self._with_added(text)
+        text, added = self._with_added(text, self._namespaces(counterparts))
         return Merged(text, records + added, self.held, self.conflicts)
 
     def _info(self, position: int) -> ResourceInfo:
@@ -165,8 +169,20 @@ class _Upgrade:
             return mine.source, {}
         return _OneDocument(self, mine, was, record).brought_in(changes)
 
-    def _with_added(self, text: str) -> tuple[str, list[ResourceMutation]]:
-        """Bring in the resources that upstream added, each at the end; one that we have under its name stays ours."""
+    def _namespaces(self, counterparts: dict[int, Document]) -> dict[str, str]:
+        """Return which namespace became which here; one whose resources went different ways is left out."""
+        found: dict[str, set[str]] = {}
+        for position, was in counterparts.items():
+            before, now = (get(one.data, _NAMESPACE) for one in (was, self.ours.documents[position].document))
+            if isinstance(before, str) and isinstance(now, str):
+                found.setdefault(before, set()).add(now)
+        return {before: now.pop() for before, now in found.items() if len(now) == 1}
+
+    def _with_added(self, text: str, namespaces: dict[str, str]) -> tuple[str, list[ResourceMutation]]:
+        """Bring in the resources that upstream added, each at the end; one that we have under its name stays ours.
+
+        They come into the namespace that took the place of theirs.
+        """
         records: list[ResourceMutation] = []
         mine = {_key(self._info(at)): placed.document for at, placed in enumerate(self.ours.documents)}
         for pair in self.pairs:
@@ -177,9 +193,23 @@ class _Upgrade:
                 if ours != theirs:
                     self.held.append(Held("", pair.info, ours, theirs))
                 continue
-            text = with_document(text, pair.new.source)
-            records.append(compare.record(pair, index=self.index))
+            new = _settled(pair.new, namespaces)
+            text = with_document(text, new.source)
+            records.append(compare.record(compare.Pair(None, new, resource.identity(new)), index=self.index))
         return text, records
+
+
+def _settled(new: Document, namespaces: dict[str, str]) -> Document:
+    """Return a resource that is new here in our namespace, those of its subjects included."""
+    editor = Editor(new)
+    subjects = get(new.data, ("subjects",))
+    places: list[Steps] = [_NAMESPACE]
+    places += [("subjects", at, "namespace") for at in range(len(subjects) if isinstance(subjects, list) else 0)]
+    for steps in places:
+        before = get(new.data, steps)
+        if isinstance(before, str) and before in namespaces:
+            editor.set(steps, namespaces[before])
+    return document(editor.finish()[0])
 
 
 class _OneDocument:
@@ -189,11 +219,21 @@ class _OneDocument:
         self.whole, self.mine, self.info = whole, mine, resource.identity(mine)
         self.editor = Editor(mine)
         self.protection = Protection(was.data, mine.data, record)
+        self.held: list[tuple[Steps, str, str]] = []
 
     def brought_in(self, changes: tuple[Upstream, ...]) -> tuple[bytes, Changes]:
         for change in changes:
             getattr(self, f"_{change.what}")(change)
+        self.whole.held += [Held(join(steps), self.info, ours, theirs) for steps, ours, theirs in self.held]
         return self.editor.finish()
+
+    def _move_held(self, place: Steps, position: int, by: int) -> None:
+        """Keep the places of what is held while list items come and go before them."""
+        size = len(place)
+        for at, (steps, ours, theirs) in enumerate(self.held):
+            step = steps[size] if len(steps) > size and steps[:size] == place else None
+            if isinstance(step, int) and step >= position:
+                self.held[at] = ((*place, step + by, *steps[size + 1 :]), ours, theirs)
 
     def _set(self, change: Upstream) -> None:
         steps, depth = resolve(self.editor.data, change.steps)
@@ -214,6 +254,8 @@ class _OneDocument:
             return
         self._check_below(change, steps, "upstream deleted it")
         self.editor.remove(steps)
+        if isinstance(steps[-1], int):
+            self._move_held(steps[:-1], steps[-1] + 1, -1)
 
     def _insert(self, change: Upstream) -> None:
         steps, depth = resolve(self.editor.data, change.steps)
@@ -231,6 +273,7 @@ class _OneDocument:
             return
         position = place_behind(name, items, change)
         self.editor.insert(steps, Raw(change.text, is_wire=True), position=position)
+        self._move_held(steps, position, 1)
 
     def _is_kept(self, change: Upstream, steps: Steps, depth: int) -> bool:
         own = self.protection.of(steps[:depth] if depth < len(change.steps) else steps)
@@ -239,7 +282,7 @@ class _OneDocument:
         if own is None:
             return False
         if depth < len(change.steps):
-            # another item may stand where the missing one stood
+            # another item may stand where the missing one stood: the place is upstream's
             self.whole.held.append(Held(path_of(change.steps), self.info, "", change.text))
         elif change.what == "insert" or self._text_at(steps) != change.text:
             self._hold(steps, change)
@@ -250,7 +293,7 @@ class _OneDocument:
             self.whole.conflicts.append(Conflict(join(path), self.info, own.value, change.text, reason, own.index))
 
     def _hold(self, steps: Steps, change: Upstream) -> None:
-        self.whole.held.append(Held(join(steps), self.info, self._text_at(steps), change.text))
+        self.held.append((steps, self._text_at(steps), change.text))
 
     def _text_at(self, steps: Steps) -> str:
         mine = self.editor.document
