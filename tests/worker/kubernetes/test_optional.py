@@ -53,3 +53,14 @@ def test_without_the_mark_an_unknown_kind_fails_the_unit(scene: Stage) -> None:
 
     assert outcome.result == "ApplyFailed"
     assert "apply its CustomResourceDefinition first" in outcome.message
+
+
+def test_a_worker_that_starts_again_still_shows_what_is_left_out(scene: Stage) -> None:
+    unit = new_unit()
+    scene.apply(config_map(color="blue"), monitor(), unit=unit)
+    scene.stop()
+    scene.told.clear()
+
+    scene.start()
+
+    scene.until_live(unit, lambda live: [one["kind"] for one in live] == ["ConfigMap", "ServiceMonitor"])

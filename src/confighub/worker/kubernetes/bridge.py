@@ -64,7 +64,7 @@ class KubernetesBridge:
         self._homes: dict[str, str] = {}
         self._last: dict[str, tuple[str, int]] = {}
         self._unreachable: dict[str, str] = {}
-        self._absent: dict[str, list[Manifest]] = {}
+        self._absent = optional.Absences(settings.state_dir / f"absent-{settings.worker_id}.json")
 
     def offers(self) -> ConfigType:
         """Return a target a context, named after it; inside a cluster one, named after the worker."""
@@ -89,7 +89,7 @@ class KubernetesBridge:
         everything = in_apply_order(documents.read(operation.text))
         _refuse_twins(cluster, everything)
         wanted, absent = await optional.split(cluster, everything)
-        self._absent[operation.unit_id] = [optional.shown(cluster, one) for one in absent]
+        self._absent.learn(operation.unit_id, [optional.shown(cluster, one) for one in absent])
         self._homes[operation.unit_id] = cluster.name
         self._writing.add(operation.unit_id)
         try:
@@ -115,7 +115,7 @@ class KubernetesBridge:
         lines: list[str] = []
         seen: list[Seen] = []
         wanted, absent = await optional.split(cluster, in_apply_order(documents.read(operation.text)))
-        self._absent[operation.unit_id] = [optional.shown(cluster, one) for one in absent]
+        self._absent.learn(operation.unit_id, [optional.shown(cluster, one) for one in absent])
         for document in wanted:
             found, differences = await self._compare(cluster, document, operation, terms)
             seen += [found] if found else []
@@ -146,7 +146,7 @@ class KubernetesBridge:
             return Outcome("DestroyWaitFailed", "; ".join(_held(one) for one in left))
         self._last.pop(operation.unit_id, None)
         self._homes.pop(operation.unit_id, None)
-        self._absent.pop(operation.unit_id, None)
+        self._absent.learn(operation.unit_id, [])
         return Outcome("DestroyCompleted", "all resources are gone")
 
     async def import_objects(self, operation: Operation, report: Report) -> Outcome:
@@ -335,7 +335,7 @@ class KubernetesBridge:
 
     def _told(self, unit_id: str, objects: list[Manifest]) -> bytes:
         """Return live state, with what the cluster has no kind for."""
-        return blob([*objects, *self._absent.get(unit_id, [])])
+        return blob([*objects, *self._absent.of_unit(unit_id)])
 
     async def _blob(self, cluster: Cluster, unit_id: str) -> bytes | None:
         try:

@@ -5,6 +5,10 @@ Only those count that the unit's author marked; any other object of an unknown k
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import msgspec
+
 from confighub.worker.documents import Manifest, describe
 from confighub.worker.kubernetes.cluster import Cluster
 
@@ -12,6 +16,31 @@ IF_SUPPORTED = "confighub.com/if-supported"
 """The annotation by which a unit's author says so, with the value "true"."""
 
 REASON = "NotSupportedHere"
+
+
+class Absences:
+    """What each unit did without, as live state shows it; kept in a file, so that a worker that starts again knows."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._of_unit: dict[str, list[Manifest]] = {}
+        if file.exists():
+            self._of_unit = msgspec.json.decode(file.read_bytes(), type=dict[str, list[Manifest]])
+
+    def of_unit(self, unit_id: str) -> list[Manifest]:
+        """Return the unit's objects that are not there, in apply order."""
+        return self._of_unit.get(unit_id, [])
+
+    def learn(self, unit_id: str, absent: list[Manifest]) -> None:
+        """Take over what the unit does without now; nothing forgets it."""
+        if self.of_unit(unit_id) == absent:
+            return
+        self._of_unit[unit_id] = absent
+        self._of_unit = {unit: found for unit, found in self._of_unit.items() if found}
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._file.with_suffix(".new")
+        draft.write_bytes(msgspec.json.encode(self._of_unit))
+        draft.replace(self._file)
 
 
 async def split(cluster: Cluster, documents: list[Manifest]) -> tuple[list[Manifest], list[Manifest]]:
