@@ -33,6 +33,7 @@ _COMMANDS = {
     "setup-worker": "installing:setup_worker",
     "status": "looking:status",
     "up": "bringing:up",
+    "why": "looking:why",
 }
 
 

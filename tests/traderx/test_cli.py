@@ -33,6 +33,7 @@ COMMANDS = [
     "setup-worker",
     "status",
     "up",
+    "why",
 ]
 
 

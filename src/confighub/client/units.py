@@ -116,6 +116,11 @@ class Units(Collection):
         answer: Wire = self.transport.request("GET", f"{self._path(space_id, unit_id)}/live_status")
         return answer
 
+    def waiting(self, unit_id: str, *, space_id: str) -> Wire:
+        """Return why the head is not live: NotApplied, Gates, GateReasons, Holds."""
+        answer: Wire = self.transport.request("GET", f"{self._path(space_id, unit_id)}/waiting")
+        return answer
+
     def live_state(self, unit_id: str, *, space_id: str) -> bytes:
         """Return the live objects as the worker last reported them; empty when it never did."""
         unit = self.get(unit_id, space_id=space_id)["Unit"]

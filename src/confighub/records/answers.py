@@ -119,3 +119,28 @@ class RollbackRequest(Record):
 
     to: str = ""
     reason: str = ""
+
+
+class HoldNow(Record):
+    """What keeps a unit from being applied by itself: ``operator`` or ``older-revision``; no end is for ever."""
+
+    kind: str = ""
+    reason: str = ""
+    username: str = ""
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+class Waiting(Record):
+    """Why the head of a unit is not live.
+
+    ``not_applied`` says why it is not applied by itself, ``gates`` what refuses it when it is asked for, and
+    ``gate_reasons`` what workers said of their gates.
+    """
+
+    head_revision_num: int = 0
+    live_revision_num: int = 0
+    not_applied: str = ""
+    gates: list[str] = []
+    gate_reasons: dict[str, str] = {}
+    holds: list[HoldNow] = []

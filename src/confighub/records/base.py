@@ -18,7 +18,7 @@ NIL_ID = "00000000-0000-0000-0000-000000000000"
 ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 """What the public client sends, and shows, for a time that is not set."""
 
-_UPPER = {"id": "ID", "ids": "IDs", "ip": "IP", "uri": "URI", "yaml": "YAML"}
+_UPPER = {"id": "ID", "ids": "IDs", "ip": "IP", "ttl": "TTL", "uri": "URI", "yaml": "YAML"}
 
 
 def wire_name(attribute: str) -> str:

@@ -96,6 +96,31 @@ def logs(service_name: str, environment: str, follow: bool, lines: int, data: st
 
 
 @click.command()
+@click.argument("unit")
+@click.argument("environment", default="dev")
+@json_option
+@data_option
+def why(unit: str, environment: str, as_json: bool, data: str | None) -> None:
+    """Say what a unit waits for.
+
+    Which gate at which revision, which hold, worker, probe or field; and the command that resolves it.
+
+    Example: bin/traderx why trade-service prod
+    """
+    from confighub.operations.why import why as explain
+    from traderx.site import open_site
+
+    site = open_site(data, saying(as_json=True))
+    record = site.hub.unit(unit, space_id=site.space_id(environment))
+    answer = explain(site.hub, record, environment=environment)
+    if as_json:
+        print(json.dumps(answer.as_json(), indent=2))
+        return
+    for line in answer.lines():
+        print(line)
+
+
+@click.command()
 @data_option
 def proj(data: str | None) -> None:
     """Print the project's name.

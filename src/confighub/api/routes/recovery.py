@@ -1,4 +1,4 @@
-"""Going back: rollback of units, and the quarantine of what they were rolled back from."""
+"""Going back: rollback of units, quarantine of what they were rolled back from; and what a unit waits for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from confighub.api.listing import FILTER, WHERE, listing
 from confighub.api.routes.work import chosen
 from confighub.api.routing import Parameter, Route
 from confighub.errors import BadRequest
-from confighub.hub.usecases import quarantine, rollback
-from confighub.records.answers import Quarantine, QuarantineRequest, Rollback, RollbackRequest
+from confighub.hub.usecases import quarantine, rollback, waiting
+from confighub.records.answers import Quarantine, QuarantineRequest, Rollback, RollbackRequest, Waiting
 
 
 def roll_back(call: Call) -> Any:
@@ -52,6 +52,12 @@ def lift(call: Call) -> Any:
     )
 
 
+def unit_waiting(call: Call) -> Any:
+    """Return why the head is not live."""
+    space_id, unit_id = call.id("space_id"), call.id("unit_id")
+    return waiting.unit_waiting(call.hub, call.caller, space_id=space_id, unit_id=unit_id)
+
+
 _ONE = "/space/{space_id}/unit/{unit_id}"
 _TAG = "recovery"
 _WHERE = (Parameter("where", WHERE.description, is_required=True), FILTER)
@@ -77,6 +83,16 @@ ROUTES = (
         "List what units were rolled back from",
         list[Quarantine],
         query=(WHERE, FILTER),
+        tag=_TAG,
+        is_ours=True,
+    ),
+    Route(
+        "GET",
+        f"{_ONE}/waiting",
+        "GetUnitWaiting",
+        unit_waiting,
+        "Return why the head of a unit is not live",
+        Waiting,
         tag=_TAG,
         is_ours=True,
     ),

@@ -14,6 +14,7 @@ GROUP = Group(
         "livestate": "unit_show:live_state",
         "export": "unit_export:export",
         "tree": "unit_tree:tree",
+        "why": "unit_why:why",
         "create": "unit_create:create",
         "update": "unit_update:update",
         "edit": "unit_update:edit",
