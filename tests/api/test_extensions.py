@@ -43,6 +43,33 @@ def test_an_older_revision_is_applied_by_its_number_or_its_distance(
     assert shared_hub.ok("GET", path)["Unit"]["HeadRevisionNum"] == 3
 
 
+def test_an_upgrade_of_two_sides_that_do_not_fit_is_refused_whole(shared_hub: HubProcess, new_space: NewSpace) -> None:
+    (base, _), (dev, _) = new_space(), new_space()
+    text = WEB + "  strategy:\n    rollingUpdate:\n      maxSurge: 1\n"
+    upstream = shared_hub.unit(base, "web", text)
+    clone = shared_hub.unit(dev, "web", "", UpstreamSpaceID=base, UpstreamUnitID=upstream)
+    here, there = f"/api/space/{dev}/unit/{clone}", f"/api/space/{base}/unit/{upstream}"
+    shared_hub.ok("PATCH", here, None, {"Data": b64(text.replace("maxSurge: 1", "maxSurge: 2"))})
+    shared_hub.ok("PATCH", there, None, {"Data": b64(WEB)})
+    before = shared_hub.ok("GET", here)["Unit"]
+
+    single = shared_hub.request("PUT", here, {"upgrade": "true"}, before)
+    [one] = shared_hub.request(
+        "PATCH",
+        "/api/unit",
+        {"upgrade": "true", "where": f"UnitID = '{clone}'"},
+        {},
+        content_type="application/merge-patch+json",
+    ).json
+
+    assert single.status == 409
+    for details in (single.json["Details"], one["Error"]["Details"]):
+        assert len(details) == 1
+        assert all(part in details[0] for part in ("mutation 2: 2; upstream: nothing", "ours by ", "upstream's by "))
+    assert one["Error"]["Status"] == 409
+    assert shared_hub.ok("GET", here)["Unit"] == before
+
+
 @pytest.mark.requirement("R-142", "R-357")
 def test_live_status_is_the_seeds_json(shared_hub: HubProcess, new_space: NewSpace) -> None:
     space_id, _ = new_space()

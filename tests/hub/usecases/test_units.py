@@ -353,8 +353,24 @@ def test_two_sides_that_do_not_fit_are_a_conflict_and_nothing_is_written(scene: 
 
     with pytest.raises(Conflict, match="cannot be upgraded") as caught:
         scene.change(clone, UPGRADE)
-    assert caught.value.details
+    [detail] = caught.value.details
+    assert "spec.strategy.rollingUpdate.maxSurge: upstream deleted it" in detail
+    assert "mutation 2: 2; upstream: nothing" in detail
+    assert "ours by admin-person in revision 2; upstream's by admin-person in revision 2" in detail
     assert scene.get(clone) == before
+    assert len(scene.revisions(clone)) == 2
+
+
+def test_a_new_resource_of_upstream_comes_into_the_namespace_of_the_clone(scene: Scene) -> None:
+    upstream = scene.unit(scene.space("base"), "web")
+    clone = scene.clone(upstream, scene.space("dev"))
+    scene.edit(clone, "namespace: shop", "namespace: shop-dev")
+    account = "---\napiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: web\n  namespace: shop\n"
+    scene.edit(upstream, "v1.0.0\n", f"v1.0.0\n{account}")
+
+    scene.change(clone, UPGRADE)
+
+    assert scene.text(clone).endswith(account.replace("shop", "shop-dev"))
 
 
 def test_sources_say_which_mutation_set_a_path(hub: Hub, scene: Scene) -> None:

@@ -26,7 +26,7 @@ from confighub.hub.store.history import mutation_sources, revisions
 from confighub.hub.store.quarantine import GATE as QUARANTINE
 from confighub.hub.store.quarantine import is_quarantined
 from confighub.hub.store.rows import own_id
-from confighub.hub.usecases import audit, entities, gates, heads, revision_names
+from confighub.hub.usecases import audit, authors, entities, gates, heads, revision_names
 from confighub.hub.usecases.access import require_space
 from confighub.hub.usecases.fillings import revision_text
 from confighub.records.mutations import ResourceMutation
@@ -343,7 +343,7 @@ def _upgrade(tx: Connection, caller: Caller, before: Unit, said: str) -> tuple[h
         raise Conflict(
             f"unit {before.slug} cannot be upgraded to revision {upstream.head_revision_num} of {upstream.slug}",
             hint="change the unit so that the two fit, then upgrade again",
-            details=[str(conflict) for conflict in result.conflicts],
+            details=authors.told(tx, before, upstream, result.conflicts),
         )
     _refuse_quarantined(tx, before, upstream, result.text)
     origin = Origin(upgraded_from_upstream_revision_num=upstream.head_revision_num)
