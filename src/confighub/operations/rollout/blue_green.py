@@ -19,7 +19,7 @@ from confighub.operations.rollout import metrics
 from confighub.operations.rollout.analysis import Analysis, Limits, Trial
 from confighub.operations.rollout.canary import read_subject
 from confighub.operations.rollout.metrics import Counts, Reading
-from confighub.operations.rollout.place import NotReady, Place
+from confighub.operations.rollout.place import Place
 from confighub.operations.rollout.quarantine import quarantine
 from confighub.operations.rollout.record import Notebook, Record
 from confighub.operations.rollout.steps import BACK, DONE, Breach, Outcome, Step, carry_out
@@ -103,12 +103,8 @@ class BlueGreen:
 
     def _deploy(self) -> str:
         self._hold()
-        try:
-            self.place.apply(self.new_slug)
-            self.place.apply(self.own_slug)
-        except NotReady as error:
-            is_crash = "exited with code" in error.message or "killed by signal" in error.message
-            raise Breach("crash loop" if is_crash else "deployment", error.message) from error
+        self.place.apply(self.new_slug)
+        self.place.apply(self.own_slug)
         replicas = self._subject().replicas
         self.place.say(f"  {self.colour} runs {self.record.image} beside {self.old_colour}, replicas: {replicas}")
         return "validate"

@@ -16,7 +16,7 @@ from confighub.errors import ConfigHubError, RetryLater
 from confighub.operations.rollout import metrics
 from confighub.operations.rollout.analysis import Analysis, Limits
 from confighub.operations.rollout.metrics import Reading
-from confighub.operations.rollout.place import NotReady, Place
+from confighub.operations.rollout.place import Place
 from confighub.operations.rollout.quarantine import quarantine
 from confighub.operations.rollout.record import Notebook, Record
 from confighub.operations.rollout.schedule import SEED, Stage
@@ -118,12 +118,8 @@ class Canary:
 
     def _deploy(self, first: str) -> str:
         self._hold()
-        try:
-            for kind in ("deployment", "service", "ingress"):
-                self.place.apply(self.slugs[kind])
-        except NotReady as error:
-            is_crash = "exited with code" in error.message or "killed by signal" in error.message
-            raise Breach("crash loop" if is_crash else "deployment", error.message) from error
+        for kind in ("deployment", "service", "ingress"):
+            self.place.apply(self.slugs[kind])
         if self._trier is not None:
             # A program's first requests are its slowest. What this try says is not counted: the stages try both sides.
             self._trier.trial(self.place.address(self.slugs["service"]))

@@ -82,7 +82,7 @@ def carry_out(
         except ConfigHubError as error:
             if record.step in going_back:
                 raise
-            note_breach(record, error.check if isinstance(error, Breach) else "deployment", error.message)
+            note_breach(record, _check_of(error), error.message)
             say(f"  {record.check}: {record.reason}")
             following = BACK
         advance(record, following)
@@ -122,3 +122,11 @@ def outcome(record: Record) -> Outcome:
         rolled_back_in_s=round(max(0.0, (record.back or time.time()) - record.detected), 2),
         steps=tuple(record.steps),
     )
+
+
+def _check_of(error: ConfigHubError) -> str:
+    """Return what found the version bad: a check, or that it does not run."""
+    if isinstance(error, Breach):
+        return error.check
+    has_ended = "exited with code" in error.message or "killed by signal" in error.message
+    return "crash loop" if has_ended else "deployment"
