@@ -77,9 +77,11 @@ def test_a_project_goes_back_is_corrected_and_comes_back_from_nothing(
     went = json.loads(system.must("traderx", "rewind", "dev", "--to", moment, "--reason", "slow", "--json").out)
     assert [(one["unit"], one["quarantined"]) for one in went["units"] if one["newHead"]] == [(UNIT, [bad])]
     assert went["done"]
-    refused = system.run("cub", "unit", "apply", UNIT, "--space", system.space("dev"), "--revision", str(bad))
+    again = ["unit", "apply", UNIT, "--space", system.space("dev"), "--revision", str(bad), "--dry-run"]
+    refused = system.run("cub", *again)
     assert refused.code == 1
     assert "quarantine" in refused.text
+    system.must("cub", *again, "--despite-quarantine", "a rehearsal")
 
     # somebody scales a service by hand
     change_live(system, "trade-service", {"spec": {"replicas": 3}})

@@ -125,6 +125,26 @@ def test_a_failure_stops_it_and_the_same_command_goes_on(dev: Stage) -> None:
     assert len(dev.hub.change_sets.list(space_id=dev.space_id)) == 1
 
 
+def test_one_who_was_killed_before_applying_is_followed_by_another(new_stage: Callable[..., Stage]) -> None:
+    stage = new_stage(environment="dev", auto_apply=True)
+    ids = [stage.unit("a", 1), stage.unit("b", 2)]
+    with PlayedWorker(stage.worker) as worker:
+        bring_up(stage)
+        moment = datetime.now(UTC).isoformat()
+        for unit_id in ids:
+            release(stage, unit_id, 4)
+        wait_until_live(stage, 2)
+        before = len(worker.applied)
+        where = f"SpaceID = '{stage.space_id}'"
+        stage.hub.units.roll_back(where=where, to=shown(stage, moment).to, reason=WHY)
+
+        again, outcome = go_back(stage, moment)
+
+    assert again.changing == ()
+    assert outcome.failure is None
+    assert worker.applied[before:] == [("b", 3), ("a", 3)]
+
+
 def failed(event: Event, slug: str) -> Verdict:
     if event["Data"]["Payload"]["UnitSlug"] == slug:
         return Verdict("Failed", "ApplyFailed", "no space left", b"")

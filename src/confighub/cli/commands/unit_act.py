@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     space_option(),
     *MANY_UNITS,
     option("revision", "An older revision: a number, N-1, live, Tag:x, ChangeSet:x.", metavar="REVISION"),
+    option("despite-quarantine", "Why to apply, this once, what was rolled back from.", metavar="REASON"),
     DRY_RUN,
     *DATA_OUTPUT,
     *WAITING,
@@ -52,7 +53,8 @@ def apply(call: Call) -> None:
         name = call.text("revision")
         if name and not is_marked(name):
             name = str(revision_number(unit, name))
-        return call.hub.units.apply(unit["UnitID"], space_id=unit["SpaceID"], revision=name)
+        why = call.text("despite-quarantine")
+        return call.hub.units.apply(unit["UnitID"], space_id=unit["SpaceID"], revision=name, despite_quarantine=why)
 
     run_on(call, "Apply", units, queue)
 
