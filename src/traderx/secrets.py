@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 DATABASE_SECRET = "traderx-db-credentials"  # noqa: S105 the secret's name, not its value
 DATABASE_USER = "traderx_user"
-ADDON = "postgresql"
 PART_OF = "app.kubernetes.io/part-of"
 
 
@@ -79,7 +78,7 @@ def make_on_cluster(api: ClusterApi, environment: str, url: str = "") -> bool:
 def addon_secret() -> dict[str, str]:
     """Return the content of the secret for the database that the addon brings: its user is made from it."""
     password = database_secret("")["password"]
-    url = f"postgresql+psycopg://{DATABASE_USER}:{quote(password, safe='')}@{ADDON}:5432/traderx"
+    url = f"postgresql+psycopg://{DATABASE_USER}:{quote(password, safe='')}@{topology.DATABASE}:5432/traderx"
     return {"DATABASE_URL": url, "username": DATABASE_USER, "password": password}
 
 

@@ -273,6 +273,10 @@ class Addon:
         return before if self.is_wanted and before in self.environments else "base"
 
 
+DATABASE = "postgresql"
+DATABASE_CLIENTS = ("account-service", "position-service", "trade-service", "trade-processor")
+"""The services that are told of the environment's database by its secret."""
+
 ADDONS: tuple[Addon, ...] = (
     Addon("service-accounts", "one service account for each service"),
     Addon("trade-service-config", "the ConfigMap that trade-service mounts"),
@@ -287,7 +291,7 @@ ADDONS: tuple[Addon, ...] = (
     Addon("priority-classes", "the priority of critical services", ("prod",), is_inside=False),
     Addon("certificate-issuer", "who signs the certificate of the ingress", ("prod",), is_inside=False),
     Addon("backup-schedule", "Velero's nightly backup of prod", ("prod",), is_inside=False),
-    Addon("postgresql", "a database in the cluster", is_wanted=False),
+    Addon(DATABASE, "a database in the cluster", is_wanted=False),
     Addon("ingress-load-balancer", "the ingress controller's door on 443", ("prod",), is_inside=False, is_wanted=False),
 )
 """Kinds that a cluster, or the laptop, does not have are reported when they are applied."""
@@ -315,7 +319,12 @@ def links(stage: str, wanted: Collection[str] = ()) -> tuple[tuple[str, str], ..
     """Return every link of one stage: dependencies, then each unit that lives in the namespace to it."""
     inside = [row.slug for row in units() if row.slug != "namespace"]
     inside += [one.slug for one in addons(stage, wanted) if one.is_inside]
-    return (*deployment_links(), *((slug, "namespace") for slug in inside))
+    clients = DATABASE_CLIENTS if DATABASE in {one.slug for one in addons(stage, wanted)} else ()
+    return (
+        *deployment_links(),
+        *((f"{name}-deployment", DATABASE) for name in clients),
+        *((slug, "namespace") for slug in inside),
+    )
 
 
 def dependents(name: str) -> tuple[str, ...]:

@@ -289,3 +289,10 @@ def test_only_the_paths_of_the_finos_programs_are_rewritten(project: Path) -> No
         name, port = one["backend"]["service"]["name"], one["backend"]["service"]["port"]["number"]
         assert one["path"] == f"/{name}(/|$)(.*)"
         assert port == topology.BY_NAME[name].port
+
+
+@pytest.mark.parametrize("one", SERVICES)
+def test_the_clients_of_the_database_are_those_that_name_its_secret(project: Path, one: topology.Service) -> None:
+    named = [source["secretRef"]["name"] for source in container(project, one.name).get("envFrom", [])]
+
+    assert ("traderx-db-credentials" in named) is (one.name in topology.DATABASE_CLIENTS)

@@ -281,10 +281,21 @@ def test_an_addon_that_was_asked_for_comes_with_links_and_namespace(installed: I
     unit = installed.units("staging")["postgresql"]
     found = documents(installed.text("staging", "postgresql"))
     links = [one["Link"] for one in installed.hub.links.list(space_id=installed.space_id("staging"))]
-    installed.hub.units.delete_all(where="Slug = 'postgresql' AND Labels.environment != 'base'")
+    take_out(installed, "postgresql")
 
     assert {one["metadata"]["namespace"] for one in found} == {"traderx-staging"}
     assert unit["UnitID"] in {one["FromUnitID"] for one in links}
+    assert [one["ToUnitID"] for one in links].count(unit["UnitID"]) == len(topology.DATABASE_CLIENTS)
+
+
+def take_out(installed: Installed, slug: str) -> None:
+    """Remove the unit and the links to it from every environment."""
+    for environment in topology.ENVIRONMENTS:
+        space_id, unit_id = installed.space_id(environment), installed.units(environment)[slug]["UnitID"]
+        for one in installed.hub.links.list(space_id=space_id):
+            if unit_id in (one["Link"]["FromUnitID"], one["Link"]["ToUnitID"]):
+                installed.hub.links.delete(one["Link"]["LinkID"], space_id=space_id)
+        installed.hub.units.delete(unit_id, space_id=space_id)
 
 
 def test_an_addon_that_nobody_knows_is_refused_with_those_there_are(installed: Installed) -> None:
