@@ -28,7 +28,7 @@ def objects(live_state: bytes | None) -> list[Object]:
     return found
 
 
-@pytest.mark.requirement("C-04")
+@pytest.mark.requirement("R-106")
 def test_a_deployment_is_done_when_all_its_replicas_are(workloads: Stage) -> None:
     outcome = workloads.apply(deployment(replicas=3), service(), unit=new_unit())
 
