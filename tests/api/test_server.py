@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -10,15 +11,19 @@ from pathlib import Path
 import pytest
 
 from tests.api.running import HubProcess, basic
+from tests.hub.databases import database_for
 
 MEMORY_LIMIT_KIB = 150 * 1024
 """What an idle hub may hold: the design's figure for its whole process tree."""
 
 
 def confighub(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the program to its end."""
+    """Run the program to its end, on the database that the run is about."""
     command = [sys.executable, "-m", "confighub.server", *arguments]
-    return subprocess.run(command, input=typed, capture_output=True, text=True, timeout=120, check=False)
+    environ = dict(os.environ)
+    if "--data" in arguments:
+        environ["CONFIGHUB_DATABASE_URL"] = database_for(Path(arguments[arguments.index("--data") + 1]))
+    return subprocess.run(command, input=typed, capture_output=True, text=True, timeout=120, check=False, env=environ)
 
 
 def test_users_and_tokens_are_managed_while_the_hub_serves(hub_process: HubProcess) -> None:

@@ -17,6 +17,7 @@ from h2.exceptions import ProtocolError
 
 from tests.api.running import WEB, HubProcess, b64
 from tests.api.worker import Event, Worker, data_of, info, next_operation
+from tests.hub.databases import is_on_postgresql
 
 NewSpace = Callable[..., tuple[str, str]]
 
@@ -305,6 +306,7 @@ def test_a_port_in_use_is_refused_with_its_holder(shared_hub: HubProcess, tmp_pa
     assert len(found.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.skipif(is_on_postgresql(), reason="several processes may serve a PostgreSQL database")
 def test_a_folder_is_served_by_one_process_only(shared_hub: HubProcess) -> None:
     command = [sys.executable, "-m", "confighub.server", "serve", "--port", "0", "--data", str(shared_hub.folder)]
     found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
