@@ -130,7 +130,7 @@ class ControlPlane:
             self.stop(name)
 
     def start_api_server(self) -> None:
-        """Start the API server and wait until it is ready."""
+        """Start the API server and wait until it is ready. It ends with the thread that started it."""
         self._run(
             "kube-apiserver",
             f"--etcd-servers=http://127.0.0.1:{self._ports['client']}",

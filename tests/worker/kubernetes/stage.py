@@ -8,8 +8,7 @@ import json
 import threading
 import uuid
 from collections.abc import Coroutine
-from concurrent.futures import CancelledError, Future
-from contextlib import suppress
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,14 +57,34 @@ class Stage:
         async def keep(change: LiveChange) -> None:
             self.told.append(change)
 
-        self.watching = asyncio.run_coroutine_threadsafe(self.bridge.watch(keep), self.loop)
+        async def begin() -> asyncio.Task[None]:
+            return asyncio.create_task(self.bridge.watch(keep))
+
+        self.watching = self.wait(begin())
 
     def stop(self) -> None:
         """End the bridge."""
-        self.watching.cancel()
-        with suppress(CancelledError):
-            self.watching.result(60)
-        self.wait(self.bridge.close())
+
+        async def end() -> None:
+            self.watching.cancel()
+            await asyncio.gather(self.watching, return_exceptions=True)
+            await self.bridge.close()
+
+        self.wait(end())
+
+    def kill(self, running: Future[Outcome]) -> None:
+        """End the bridge in the midst of an apply."""
+
+        async def others() -> None:
+            running.cancel()
+            mine = asyncio.current_task()
+            await asyncio.gather(*(one for one in _applies() if one is not mine), return_exceptions=True)
+
+        def _applies() -> list[asyncio.Task[Any]]:
+            return [one for one in asyncio.all_tasks() if "KubernetesBridge.apply" in repr(one.get_coro())]
+
+        self.wait(others())
+        self.stop()
 
     def end(self) -> None:
         """End the bridge and its thread."""

@@ -146,9 +146,9 @@ class Api:
         found: list[Resource] = []
         groups = (await self.call("GET", "/apis")).body.get("groups") or []
         versions = ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
+        await asyncio.gather(*(self.resource(version, "") for version in versions))
         for version in versions:
-            await self.resource(version, "")
-            found += self._served[version].values()
+            found += self._served.get(version, {}).values()
         return found
 
     def forget(self, api_version: str) -> None:

@@ -64,6 +64,7 @@ class KubernetesBridge:
         self._homes: dict[str, str] = {}
         self._last: dict[str, tuple[str, int]] = {}
         self._unreachable: dict[str, str] = {}
+        self._saying: set[asyncio.Task[None]] = set()
         self._absent = optional.Absences(settings.state_dir / f"absent-{settings.worker_id}.json")
 
     def offers(self) -> ConfigType:
@@ -93,10 +94,9 @@ class KubernetesBridge:
         self._homes[operation.unit_id] = cluster.name
         self._writing.add(operation.unit_id)
         try:
-            telling = asyncio.create_task(_report(report, "Starting to apply resources..."))
+            self._say(report, "Starting to apply resources...")
             applied = await self._write(cluster, operation, wanted, terms)
             gone = await self._prune(cluster, operation, applied, terms)
-            await telling
         except ConfigHubError as error:
             return Outcome("ApplyFailed", str(error), live_state=await self._blob(cluster, operation.unit_id))
         finally:
@@ -183,6 +183,10 @@ class KubernetesBridge:
         for cluster in self._clusters.values():
             await cluster.close()
 
+    def clusters(self) -> list[Cluster]:
+        """Return the clusters that have been reached for so far."""
+        return list(self._clusters.values())
+
     async def _write(
         self, cluster: Cluster, operation: Operation, wanted: list[Manifest], terms: Terms
     ) -> list[Applied]:
@@ -265,7 +269,7 @@ class KubernetesBridge:
                     return Outcome("ApplyWaitFailed", message, live_state=self._told(unit_id, objects))
                 if said != reported:
                     reported = said
-                    await _report(report, said)
+                    self._say(report, said)
             await cluster.changed(unit_id, min(left_s, _LOOK_AGAIN_S, max(terms.left_s(), 0.01)))
             if since == float("inf"):
                 since = time.monotonic()
@@ -328,6 +332,16 @@ class KubernetesBridge:
             return None
         space_id, revision = self._last[unit_id]
         return LiveChange(unit_id, space_id, revision, self._told(unit_id, await self._view(cluster).objects(seen)))
+
+    def _say(self, report: Report, message: str) -> None:
+        """Report how far an apply is without waiting for the hub to take it in: objects do not wait either."""
+
+        async def one() -> None:
+            await report(message)
+
+        saying = asyncio.create_task(one())
+        self._saying.add(saying)
+        saying.add_done_callback(self._saying.discard)
 
     def _tell_again(self, cluster: Cluster, unit_id: str) -> None:
         cluster.dirty.add(unit_id)
@@ -409,10 +423,6 @@ async def _together(calls: Iterable[Awaitable[Applied]]) -> list[Applied]:
     if errors:
         raise errors[0]
     return [one for one in found if isinstance(one, Applied)]
-
-
-async def _report(report: Report, message: str) -> None:
-    await report(message)
 
 
 def _sentence(notes: list[str]) -> str:

@@ -105,17 +105,22 @@ class Cluster:
         """
         if self._is_found:
             return
-        for resource in await self.api.all_resources():
-            if not {"list", "watch"} <= set(resource.verbs) or resource.kind in _DERIVED:
-                continue
-            try:
-                items, _ = await self.api.listed(resource, "", inventory.UNIT)
-            except ConfigHubError as error:
-                _LOG.info("%s", error)
-                continue
-            for namespace in {str(item["metadata"].get("namespace") or "") for item in items}:
-                await self.watched(resource, namespace)
+        kinds = [
+            resource
+            for resource in await self.api.all_resources()
+            if {"list", "watch"} <= set(resource.verbs) and resource.kind not in _DERIVED
+        ]
+        await asyncio.gather(*(self._find(resource) for resource in kinds))
         self._is_found = True
+
+    async def _find(self, resource: Resource) -> None:
+        try:
+            items, _ = await self.api.listed(resource, "", inventory.UNIT)
+        except ConfigHubError as error:
+            _LOG.info("%s", error)
+            return
+        for namespace in {str(item["metadata"].get("namespace") or "") for item in items}:
+            await self.watched(resource, namespace)
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         """Return the object as it is, None when it is not there."""

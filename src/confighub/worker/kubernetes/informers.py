@@ -81,6 +81,10 @@ class Informer:
         """Take in an object that the server just answered with, unless a newer one is known already."""
         self._put(Seen.of(item))
 
+    def resume_at(self, version: str) -> None:
+        """Go on at this version when the watch is next begun."""
+        self._version = version
+
     async def close(self) -> None:
         """End the watch."""
         self._task.cancel()
