@@ -319,7 +319,8 @@ def links(stage: str, wanted: Collection[str] = ()) -> tuple[tuple[str, str], ..
     """Return every link of one stage: dependencies, then each unit that lives in the namespace to it."""
     inside = [row.slug for row in units() if row.slug != "namespace"]
     inside += [one.slug for one in addons(stage, wanted) if one.is_inside]
-    clients = DATABASE_CLIENTS if DATABASE in {one.slug for one in addons(stage, wanted)} else ()
+    # not in the base: clones would bring links to a database that they do not have
+    clients = DATABASE_CLIENTS if DATABASE in wanted else ()
     return (
         *deployment_links(),
         *((f"{name}-deployment", DATABASE) for name in clients),
