@@ -63,7 +63,11 @@ class Site:
         self.stack.revive(environment, with_hub=self.is_own)
 
     def set_up_laptop(self, environment: str) -> None:
-        """Make worker and target for this machine and point the environment's units at it; nothing is started."""
+        """Make worker and target for this machine and point the environment's units at it; nothing is started.
+
+        The worker then reaches no cluster any more, so what it knew of clusters is forgotten.
+        """
+        kubeconfig_of(self.project, environment).unlink(missing_ok=True)
         worker = ensure_worker(self.hub, self.project, environment, self.say)
         target = ensure_laptop_target(self.hub, self.project, environment, worker, self.say)
         point_units(self.hub, self.project, environment, target, self.say)

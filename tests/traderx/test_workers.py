@@ -6,12 +6,30 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
-from confighub.errors import BadRequest, NotFound
+from confighub.errors import BadRequest, NotFound, RetryLater
 from tests.traderx.conftest import Installed
 from traderx import topology
-from traderx.clusters import read_cluster
-from traderx.workers import ensure_laptop_target, ensure_worker, point_units, write_catalogue
+from traderx.clusters import clusters_of, keep_cluster, read_cluster
+from traderx.site import Site
+from traderx.stack import Stack
+from traderx.workers import (
+    await_cluster_target,
+    count_pointed,
+    ensure_laptop_target,
+    ensure_worker,
+    is_on_cluster,
+    point_units,
+    write_catalogue,
+)
+
+ONE_CONTEXT = {
+    "current-context": "kind",
+    "clusters": [{"name": "kind", "cluster": {"server": "https://kind:6443"}}],
+    "users": [{"name": "kind", "user": {"token": "t"}}],
+    "contexts": [{"name": "kind", "context": {"cluster": "kind", "user": "kind"}}],
+}
 
 KUBECONFIG = """\
 apiVersion: v1
@@ -121,3 +139,40 @@ def test_a_file_that_is_no_kubeconfig_is_refused(tmp_path: Path) -> None:
         read_cluster(str(path), None)
     with pytest.raises(NotFound, match="no such kubeconfig"):
         read_cluster(str(tmp_path / "missing"), None)
+
+
+def test_an_environment_that_comes_back_to_this_machine_forgets_its_clusters(
+    installed: Installed, tmp_path: Path
+) -> None:
+    file = tmp_path / "config"
+    file.write_text(yaml.safe_dump(ONE_CONTEXT))
+    keep_cluster(installed.project, "staging", read_cluster(str(file), None))
+    site = Site(installed.project, installed.hub, Stack(installed.project, print), is_own=True, say=print)
+
+    site.set_up_laptop("staging")
+
+    assert clusters_of(installed.project, "staging") == []
+    assert not site.is_on_cluster("staging")
+
+
+def test_an_environment_with_a_unit_on_a_cluster_is_on_a_cluster(installed: Installed) -> None:
+    space_id = installed.space_id("prod")
+    worker = ensure_worker(installed.hub, installed.project, "prod", print)
+    body = {"Slug": "kind", "ToolchainType": "Kubernetes/YAML", "ProviderType": "Kubernetes", "SpaceID": space_id}
+    parameters = {"Parameters": '{"KubeContext": "kind"}', "BridgeWorkerID": worker["BridgeWorkerID"]}
+    made = installed.hub.targets.create({**body, **parameters}, space_id=space_id)
+
+    point_units(installed.hub, installed.project, "prod", made["TargetID"], print)
+    found = await_cluster_target(installed.hub, installed.project, "prod", worker, "kind", timeout_s=5)
+
+    assert found["TargetID"] == made["TargetID"]
+    assert is_on_cluster(installed.hub, installed.project, "prod")
+    pointed, units = count_pointed(installed.hub, installed.project, "prod", made["TargetID"])
+    assert pointed == units > 17
+
+
+def test_a_target_that_nobody_registers_is_waited_for_in_vain(installed: Installed) -> None:
+    worker = ensure_worker(installed.hub, installed.project, "dev", print)
+
+    with pytest.raises(RetryLater, match="registered no target for context nowhere"):
+        await_cluster_target(installed.hub, installed.project, "dev", worker, "nowhere", timeout_s=0)
