@@ -47,7 +47,7 @@ def test_an_answer_that_is_of_no_use_is_told_in_one_line(
     cub: Terminal, hub: AnsweringHub, line: str, answer: object
 ) -> None:
     class Everything(dict[str, object]):
-        def get(self, key: str, default: object = None) -> object:  # noqa: ARG002
+        def get(self, key: str, default: object = None) -> object:
             return answer
 
     hub.answers = Everything()

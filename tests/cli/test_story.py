@@ -1,6 +1,10 @@
 """The command line against a real hub: what the seed types, and what must come of it."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from itertools import count
 from pathlib import Path
 
@@ -520,3 +524,39 @@ def test_a_revision_is_brought_back_by_its_id(alice: Terminal, project: str) -> 
     alice.must("unit", "update", "web", "--restore", first)
 
     assert text(alice, "web", f"{project}-dev") == WEB
+
+
+def test_every_noun_is_listed_by_an_expression_or_a_filter(alice: Terminal, project: str) -> None:
+    alice.must("filter", "create", "live", "Space", "--where", f"Slug = '{project}-prod'")
+    alice.must("filter", "create", "inside", "Unit")
+
+    by_expression = alice.must("space", "list", "--filter", f"Slug = '{project}-dev'", "--names")
+    by_name = alice.must("space", "list", "--filter", f"{project}-dev/live", "--names")
+    refused = alice.run("space", "list", "--filter", f"{project}-dev/inside")
+
+    assert (by_expression.lines, by_name.lines) == ([f"{project}-dev"], [f"{project}-prod"])
+    assert "selects Unit, not Space" in refused.err
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_real_shell_completes_slugs_from_the_hub(alice: Terminal, project: str, tmp_path: Path, shell: str) -> None:
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"{shell} is not installed")
+    cub = tmp_path / "bin" / "cub"
+    cub.parent.mkdir()
+    cub.write_text(f"#!/bin/sh\nexec {sys.executable} -c 'from confighub.cli.main import run; run()' \"$@\"\n")
+    cub.chmod(0o755)
+    scripts = {
+        "bash": 'eval "$(cub completion bash)"; COMP_WORDS=(cub unit get web-d); COMP_CWORD=3; '
+        '_cub_completion cub; echo "${COMPREPLY[@]}"',
+        "zsh": 'autoload -U compinit; compinit -D; eval "$(cub completion zsh)"; '
+        "COMP_WORDS='cub unit get web-d' COMP_CWORD=3 _CUB_COMPLETE=zsh_complete cub",
+        "fish": "cub completion fish | source; complete -C 'cub unit get web-d'",
+    }
+    environ = {**os.environ, "PATH": f"{cub.parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+
+    ran = subprocess.run([program, "-c", scripts[shell]], capture_output=True, text=True, env=environ, timeout=60)
+
+    assert ran.stderr == ""
+    assert "web-deployment" in ran.stdout.split()

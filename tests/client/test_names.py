@@ -70,7 +70,7 @@ def test_an_unknown_filter_names_both_places(client: HubClient) -> None:
 
 
 def test_a_filter_over_another_noun_is_refused(client: HubClient) -> None:
-    with pytest.raises(BadRequest, match="selects Tag, not units"):
+    with pytest.raises(BadRequest, match="selects Tag, not Unit"):
         client.filter("tags", space=f"{PROJECT}-dev")
 
 

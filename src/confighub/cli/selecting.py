@@ -51,7 +51,7 @@ def chosen_units(call: Call) -> Selection:
         raise BadRequest("--unit and --where cannot be combined")
     selection = Selection()
     if call.text("filter"):
-        selection = call.hub.filter(call.text("filter"), space=_home_of_filters(call))
+        selection = call.hub.filter(call.text("filter"), space=home_of_filters(call))
     terms = [id_term(call.hub.units.noun, _slugs(call, names))] if names else []
     return selection.narrowed(call.text("where"), *terms, call.scope.term)
 
@@ -91,7 +91,7 @@ def _slugs(call: Call, names: list[str]) -> list[str]:
     ]
 
 
-def _home_of_filters(call: Call) -> str:
+def home_of_filters(call: Call) -> str:
     """Return the space whose filters are meant: the command's, or for ``*`` the context's."""
     if call.scope.space_id:
         return call.scope.space_id

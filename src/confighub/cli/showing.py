@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from confighub.cli import output
 from confighub.cli.command import Command, Parameter, argument, command, flag, option, space_option
 from confighub.cli.kinds import Column, Kind, at, common_details, plain
-from confighub.cli.selecting import WHERE
+from confighub.cli.selecting import FILTER, WHERE, home_of_filters
+from confighub.client.collection import conjoined
 from confighub.errors import NotFound
 
 if TYPE_CHECKING:
@@ -39,12 +40,12 @@ VERBOSE = flag("verbose", "Print the whole record.")
 def list_command(kind: Kind, *extra: Parameter, example: str) -> Command:
     """Make the list of a noun."""
 
-    @command(*space_of(kind), WHERE, CONTAINS, SELECT, LIST_OUTPUT, *extra, example=example)
+    @command(*space_of(kind), WHERE, FILTER, CONTAINS, SELECT, LIST_OUTPUT, *extra, example=example)
     def body(call: Call) -> None:
         select = "" if call.out.is_flat else kind.select
         chosen = call.text("select") or select
         records = kind.of(call.hub).list(
-            where=call.text("where"),
+            where=conjoined(call.text("where"), _filtered(call, kind)),
             contains=call.text("contains"),
             space_id=call.scope.space_id if kind.in_space else "",
             select="" if chosen == "*" else chosen,
@@ -54,6 +55,13 @@ def list_command(kind: Kind, *extra: Parameter, example: str) -> Command:
 
     body.help = f"List {kind.noun.word}s."
     return body
+
+
+def _filtered(call: Call, kind: Kind) -> str:
+    """Return the expression of ``--filter``, which is about records of that kind."""
+    if not call.text("filter"):
+        return ""
+    return call.hub.filter(call.text("filter"), space=home_of_filters(call), entity=kind.noun.entity).where
 
 
 def show_list(call: Call, kind: Kind, records: list[Wire], columns: Sequence[Column] | None = None) -> None:

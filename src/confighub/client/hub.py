@@ -95,12 +95,12 @@ class HubClient:
         """
         return names.find_unit(self.units, name, space_id=space_id)
 
-    def filter(self, text: str, *, space: str = "") -> Selection:
+    def filter(self, text: str, *, space: str = "", entity: str = "Unit") -> Selection:
         """Return what a ``--filter`` argument selects: a filter's name or an expression.
 
         ``space`` is the slug or id of the space to look in first. Raises: NotFound.
         """
-        return names.find_filter(self.filters, self.space, text, space=space)
+        return names.find_filter(self.filters, self.space, text, space=space, entity=entity)
 
     def set(self, name: str, *, space: str) -> Wire:
         """Return the extended set with that slug or id, from the space or its project's filters space."""

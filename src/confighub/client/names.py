@@ -64,10 +64,12 @@ def find_unit(units: Collection, name: str, *, space_id: str) -> Wire:
     return chosen[0]
 
 
-def find_filter(filters: Collection, find_space: FindSpace, text: str, *, space: str = "") -> Selection:
+def find_filter(
+    filters: Collection, find_space: FindSpace, text: str, *, space: str = "", entity: str = "Unit"
+) -> Selection:
     """Return what ``text`` selects: an expression, a filter's slug or id, or ``space/slug``.
 
-    Raises: NotFound for an unknown filter; BadRequest for one that is not about units.
+    Raises: NotFound for an unknown filter; BadRequest for one that selects something else.
     """
     if is_expression(text):
         return Selection(where=text)
@@ -77,8 +79,9 @@ def find_filter(filters: Collection, find_space: FindSpace, text: str, *, space:
     else:
         found = find_in_project(filters, find_space, text, space=space)
     record = found["Filter"]
-    if record.get("From", "Unit") != "Unit":
-        raise BadRequest(f"filter {text} selects {record['From']}, not units")
+    selected = record.get("From", "Unit")
+    if selected != entity:
+        raise BadRequest(f"filter {text} selects {selected}, not {entity}")
     selection = Selection(record.get("Where") or "", record.get("WhereData") or "", record.get("ResourceType") or "")
     only = record.get("FromSpaceID")
     return selection.narrowed(f"SpaceID = {quoted(only)}") if only else selection

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from confighub.cli.changing import delete_command, destinations, report_many, store_new, update_command
-from confighub.cli.command import Group, argument, command, option, options, space_option
+from confighub.cli.command import Group, argument, command, flag, option, options, space_option
 from confighub.cli.kinds import Column, Kind
 from confighub.cli.record_input import DRY_RUN, RECORD_INPUT, given_record, label_patch, put_labels, slug_of
 from confighub.cli.showing import DATA_OUTPUT, VERBOSE, get_command, list_command
@@ -67,6 +67,7 @@ def fill(call: Call, record: Wire) -> None:
     RECORD_INPUT,
     DATA_OUTPUT,
     VERBOSE,
+    flag("allow-exists", "Be content when it exists already."),
     DRY_RUN,
     WAITING,
     options("dest-space", "Make links in these spaces.", metavar="SPACE,…", complete="spaces"),

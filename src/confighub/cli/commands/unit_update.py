@@ -300,6 +300,7 @@ def set_target(call: Call) -> None:
     *DATA_OUTPUT,
     VERBOSE,
     flag("replace", "Accepted; clones are always merged."),
+    option("change-desc", "Why; it becomes the description of the revisions.", metavar="TEXT"),
     *WAITING,
     example="cub unit push-upgrade trade-service --space my-base",
 )
@@ -308,6 +309,8 @@ def push_upgrade(call: Call) -> None:
     unit = the_unit(call, call.arg("unit"))["Unit"]
     where = f"Unit.UpstreamUnitID = '{unit['UnitID']}' AND Unit.UpstreamRevisionNum < UpstreamUnit.HeadRevisionNum"
     changes = {**given_record(call), **label_patch(call)}
+    if call.text("change-desc"):
+        changes["LastChangeDescription"] = call.text("change-desc")
     before = _heads(call, where)
     done = call.hub.units.patch_all(changes, where=where, upgrade="true", include="UpstreamUnitID")
     worked = report_many(call, KIND, "upgrade", done)
