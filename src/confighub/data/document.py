@@ -40,7 +40,6 @@ from confighub.data.tree import (
 )
 from confighub.errors import BadPath, NotYaml
 
-_MARKER = re.compile(rb"(?:^|(?<=\A\xef\xbb\xbf))(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _CODE = re.compile(rb"^[ \t]*[^ \t\r\n#]", re.MULTILINE)
 _CODE_BEFORE_MARKER = re.compile(rb"^[ \t]*[^ \t\r\n#%]", re.MULTILINE)
 # Anchors, aliases and tags; a false alarm, such as an ampersand in a script, only costs time.
@@ -69,6 +68,24 @@ def changed(data: Any, changes: list[Change]) -> Any:
     return data
 
 
+def shape_of(value: Any) -> str:
+    """Return the shape of plain data; see Document.shape."""
+    return "" if value is MISSING else "map" if type(value) is dict else "list" if type(value) is list else "scalar"
+
+
+def size_of(value: Any) -> int:
+    """Return the number of entries of plain data; see Document.size."""
+    return len(value) if type(value) is dict or type(value) is list else 0
+
+
+def position_in(items: Any, key: str, value: str) -> int | None:
+    """Return the position of an item of plain data; see Document.position."""
+    for at, item in enumerate(items if type(items) is list else ()):
+        if type(item) is dict and item.get(key) == value:
+            return at
+    return None
+
+
 class Document:
     """One YAML document: its bytes, its data, and the tree that tells where each node stands.
 
@@ -81,6 +98,7 @@ class Document:
         """What later layers computed from this content, by their own keys."""
         self._nodes: dict[tuple[str | int, ...], int] = {}
         self._located: dict[tuple[str | int, ...], tuple[int, int]] = {}
+        self._values: dict[tuple[str | int, ...], tuple[Any]] = {}
         self._made_of: tuple[Any, list[Change]] | None = None
 
     @classmethod
@@ -186,6 +204,10 @@ class Document:
     def at(self, steps: tuple[str | int, ...]) -> Any:
         """Return the value at plain steps, or MISSING; of a document not read yet only that place is read."""
         if not self.is_read:
+            for length in range(len(steps), -1, -1) if self._values else ():
+                above = self._values.get(steps[:length])
+                if above is not None:
+                    return get(above[0], steps[length:])
             node = self.find(steps)
             if node != NONE:
                 return self.value(node, steps)
@@ -193,17 +215,52 @@ class Document:
                 return MISSING
         return get(self.data, steps)
 
+    def shape(self, steps: tuple[str | int, ...]) -> str:
+        """Return "map", "list" or "scalar" for what stands at plain steps, and nothing when nothing does."""
+        node = NONE if self.is_read else self.find(steps)
+        if node == NONE:
+            return shape_of(self.at(steps))
+        kind = node_type(self.tree, node)
+        return "map" if kind & MAP else "list" if kind & SEQ else "scalar"
+
+    def size(self, steps: tuple[str | int, ...]) -> int:
+        """Return how many entries the map or list at plain steps has; 0 for anything else."""
+        node = NONE if self.is_read else self.find(steps)
+        if node == NONE:
+            return size_of(self.at(steps))
+        return len(children(self.tree, node))
+
+    def position(self, steps: tuple[str | int, ...], key: str, value: str) -> int | None:
+        """Return the position of the first map in the list at plain steps that has this text at a key, or None."""
+        node = NONE if self.is_read else self.find(steps)
+        if node == NONE:
+            return position_in(self.at(steps), key, value)
+        if b"\\" not in self.source and value.encode() not in self.source:
+            return None
+        tree, name = self.tree, key.encode()
+        for at, item in enumerate(children(tree, node) if node_type(tree, node) & SEQ else ()):
+            below = find_child(tree, item, name) if node_type(tree, item) & MAP else NONE
+            if below != NONE and not node_type(tree, below) & (MAP | SEQ) and self.scalar(below) == value:
+                return at
+        return None
+
     def value(self, node: int, steps: tuple[str | int, ...]) -> Any:
         """Return what a node at these steps means, in a document that is not read yet."""
+        known = self._values.get(steps)
+        if known is not None:
+            return known[0]
         tree = self.tree
-        if not node_type(tree, node) & (MAP | SEQ):
-            return self.scalar(node)
-        last = node
-        while (below := last_child(tree, last)) != NONE:
-            last = below
-        if last - node > _SMALL:
-            return get(self.data, steps)
-        return meaning.walked(tree, node, self.place)
+        if node_type(tree, node) & (MAP | SEQ):
+            last = node
+            while (below := last_child(tree, last)) != NONE:
+                last = below
+            if last - node > _SMALL:
+                return get(self.data, steps)
+            value = meaning.walked(tree, node, self.place)
+        else:
+            value = self.scalar(node)
+        self._values[steps] = (value,)
+        return value
 
     @lazy
     def newline(self) -> bytes:
@@ -263,35 +320,33 @@ class Document:
         return found
 
     def _locate(self, steps: tuple[str | int, ...]) -> tuple[int, int]:
-        tree, node = self.tree, self.tree.root
-        may_be_twice = self.__dict__.get("has_equal_keys") is not False
-        for depth, step in enumerate(steps):
-            kind, below = node_type(tree, node), NONE
-            if kind & MAP:
-                key = str(step).encode()
-                below = find_child(tree, node, key)
-                if below != NONE and may_be_twice and has_twin(tree, below, key):
-                    raise _equal_keys(key)
-            elif kind & SEQ and type(step) is int:
-                below = nth_child(tree, node, step)
-            if below == NONE:
-                return node, depth
-            node = below
-        return node, len(steps)
+        if not steps:
+            return self.tree.root, 0
+        above, depth = self.locate(steps[:-1])
+        if depth < len(steps) - 1:
+            return above, depth
+        node = self.find(steps)
+        if node == NONE:
+            return above, depth
+        if self.__dict__.get("has_equal_keys") is not False and node_type(self.tree, above) & MAP:
+            key = str(steps[-1]).encode()
+            if has_twin(self.tree, node, key):
+                raise _equal_keys(key)
+        return node, depth + 1
 
     def _find(self, steps: tuple[str | int, ...]) -> int:
-        tree, node = self.tree, self.tree.root
-        for step in steps:
-            kind = node_type(tree, node)
-            if kind & MAP:
-                node = find_child(tree, node, str(step).encode())
-            elif kind & SEQ and type(step) is int:
-                node = nth_child(tree, node, step)
-            else:
-                return NONE
-            if node == NONE:
-                return NONE
-        return node
+        if not steps:
+            return self.tree.root
+        above = self.find(steps[:-1])
+        if above == NONE:
+            return NONE
+        tree, step = self.tree, steps[-1]
+        kind = node_type(tree, above)
+        if kind & MAP:
+            return find_child(tree, above, str(step).encode())
+        if kind & SEQ and type(step) is int:
+            return nth_child(tree, above, step)
+        return NONE
 
     def note(self, steps: tuple[str | int, ...], node: int) -> None:
         """Remember which node was found at the steps."""
@@ -386,15 +441,18 @@ def forget(made: Document) -> None:
     _documents.drop(made.source)
 
 
-def document(source: bytes, *, before: bytes = b"") -> Document:
-    """Return the parse of one document's bytes; ``before`` is the text in front of it, to count lines for errors."""
+def document(source: bytes) -> Document:
+    """Return the parse of one document's bytes.
+
+    Raises: NotYaml, with line and column in these bytes.
+    """
     found = _documents.get(source)
     if found is None:
         found = Document(source)
         try:
             found.is_empty  # noqa: B018 - asking parses
         except NotYaml as error:
-            raise _moved(error, before) from None
+            raise _moved(error, b"") from None
         _documents.put(source, found, len(source))
     return found
 
@@ -409,23 +467,38 @@ def _moved(error: NotYaml, before: bytes) -> NotYaml:
 
 
 def _cut(source: bytes) -> list[Placed]:
-    start = len(_BOM) if source.startswith(_BOM) else 0
     pieces: list[tuple[int, int]] = []
-    begin = start
-    if b"\n---" in source or b"\n..." in source or source.startswith((b"---", b"..."), start):
-        for marker in _MARKER.finditer(source):
-            pieces.append((begin, marker.start()))
-            begin = marker.end()
+    begin = len(_BOM) if source.startswith(_BOM) else 0
+    for marker in _markers(source, begin):
+        pieces.append((begin, marker))
+        begin = marker + 3
     pieces.append((begin, len(source)))
     last = len(pieces) - 1
     placed = []
     for position, (begin, end) in enumerate(pieces):
         code = _CODE if position == last or source[end] == 0x2E else _CODE_BEFORE_MARKER
         if code.search(source, begin, end) or _has_code_beside(source, begin, end):
-            found = document(source[begin:end] if end - begin < len(source) else source, before=source[:begin])
+            try:
+                found = document(source[begin:end] if end - begin < len(source) else source)
+            except NotYaml as error:
+                raise _moved(error, source[:begin]) from None
             if not found.is_empty:
                 placed.append(Placed(found, begin, end))
     return placed
+
+
+def _markers(source: bytes, start: int) -> list[int]:
+    """Return where ``---`` or ``...`` stands alone at the beginning of a line, in order."""
+    found = [start] if source.startswith((b"---", b"..."), start) else []
+    for marker in (b"\n---", b"\n..."):
+        at = source.find(marker, start)
+        while at >= 0:
+            found.append(at + 1)
+            at = source.find(marker, at + 4)
+    return sorted(at for at in found if source[at + 3 : at + 4] in _BEHIND_MARKER)
+
+
+_BEHIND_MARKER = (b" ", b"\t", b"\r", b"\n", b"")
 
 
 def _has_code_beside(source: bytes, begin: int, end: int) -> bool:

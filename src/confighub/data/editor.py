@@ -12,7 +12,17 @@ from typing import Any
 from confighub.data import comments, edit, normal, render
 from confighub.data.additions import add_item
 from confighub.data.differences import Changes, changes, changes_at
-from confighub.data.document import Apply, Change, Document, changed, document, remember
+from confighub.data.document import (
+    Apply,
+    Change,
+    Document,
+    changed,
+    document,
+    position_in,
+    remember,
+    shape_of,
+    size_of,
+)
 from confighub.data.path import MISSING, Step, Steps, get, join
 from confighub.data.removals import remove
 from confighub.data.render import Layout, Raw
@@ -73,6 +83,46 @@ class Editor:
             if place[: len(steps)] == steps[: len(place)]:
                 return value if place == steps and apply is _with else get(self.data, steps)
         return self._now.at(steps)
+
+    def unchanged_keys(self, steps: Steps, fields: tuple[str, ...]) -> Document | None:
+        """Return the present document when no waiting change touches these fields of the list's items, else None."""
+        size = len(steps)
+        for _, place, _ in self._waiting:
+            if place[:size] == steps[: len(place)] and (
+                len(place) < size + 2 or (len(place) == size + 2 and place[-1] in fields)
+            ):
+                return None
+        return self._now
+
+    def _keeps_shape(self, steps: Steps) -> bool:
+        """Say whether the present container at the steps stays one: changes below it wait at most."""
+        return all(
+            place[: len(steps)] != steps[: len(place)] or len(place) > len(steps) for _, place, _ in self._waiting
+        )
+
+    def _unchanged(self, steps: Steps) -> bool:
+        """Say whether no change waits at, above or below the steps."""
+        return not any(place[: len(steps)] == steps[: len(place)] for _, place, _ in self._waiting)
+
+    def shape(self, steps: Steps) -> str:
+        """Return the shape of what stands at plain steps with all changes so far; see Document.shape."""
+        if self._unchanged(steps):
+            return self._now.shape(steps)
+        shape = self._now.shape(steps) if self._keeps_shape(steps) else ""
+        return shape if shape in ("map", "list") else shape_of(self.at(steps))
+
+    def size(self, steps: Steps) -> int:
+        """Return the number of entries at plain steps with all changes so far; see Document.size."""
+        is_kept = all(
+            place[: len(steps)] != steps[: len(place)] or len(place) > len(steps) + 1 for _, place, _ in self._waiting
+        )
+        return self._now.size(steps) if is_kept else size_of(self.at(steps))
+
+    def position(self, steps: Steps, key: str, value: str) -> int | None:
+        """Return the position of an item with all changes so far; see Document.position."""
+        if self._unchanged(steps):
+            return self._now.position(steps, key, value)
+        return position_in(self.at(steps), key, value)
 
     def _expect(self, apply: Apply, steps: Steps, value: Any = None) -> None:
         self._waiting.append((apply, steps, value))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from difflib import SequenceMatcher
 from typing import Any
 
-_DEFAULTS: dict[str, Any] = {"protocol": "TCP"}
+DEFAULTS: dict[str, Any] = {"protocol": "TCP"}
 """What a key field means when it is left out."""
 
 _KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -35,7 +35,7 @@ def key_of(item: Any, fields: tuple[str, ...]) -> tuple[Any, ...] | None:
     """Return what identifies an item by these fields, or None when it lacks the first of them."""
     if not isinstance(item, dict) or fields[0] not in item:
         return None
-    values = tuple(item.get(name, _DEFAULTS.get(name)) for name in fields)
+    values = tuple(item.get(name, DEFAULTS.get(name)) for name in fields)
     return None if any(isinstance(value, (dict, list)) for value in values) else values
 
 
@@ -44,19 +44,19 @@ def key_fields(field: str, *sides: list[Any]) -> tuple[str, ...] | None:
     if not any(sides):
         return None
     for fields in (*_KEYS.get(field, ()), *_GENERAL):
-        if all(_identities(side, fields) is not None for side in sides):
+        if all(identities(side, fields) is not None for side in sides):
             return fields
     return None
 
 
-def _identities(items: list[Any], fields: tuple[str, ...]) -> list[Any] | None:
+def identities(items: Any, fields: tuple[str, ...]) -> list[Any] | None:
     """Return what identifies each item by these fields, or None when they do not tell all items apart."""
     first, *others = fields
     try:
         found = [item[first] for item in items]
         if others:
             found = [
-                (value, *(item.get(name, _DEFAULTS.get(name)) for name in others))
+                (value, *(item.get(name, DEFAULTS.get(name)) for name in others))
                 for value, item in zip(found, items, strict=True)
             ]
         is_key = len(set(found)) == len(found)
@@ -84,12 +84,25 @@ def find(field: str, item: Any, items: list[Any]) -> int | None:
 def _match_by_key(field: str, old: list[Any], new: list[Any]) -> dict[int, int] | None:
     if not old and not new:
         return None
-    for fields in (*_KEYS[field], *_GENERAL) if field in _KEYS else _GENERAL:
-        before = _identities(old, fields)
-        after = _identities(new, fields) if before is not None else None
+    for fields in candidates(field):
+        before = identities(old, fields)
+        after = identities(new, fields) if before is not None else None
         if before is not None and after is not None:
             return _match_keyed(old, before, new, after, fields[0])
     return None
+
+
+def candidates(field: str) -> tuple[tuple[str, ...], ...]:
+    """Return the keys that may identify the items of a list under this map key, the likeliest first."""
+    return _CANDIDATES.get(field, _GENERAL)
+
+
+_CANDIDATES = {field: (*keys, *_GENERAL) for field, keys in _KEYS.items()}
+
+
+def has_other_name(item: Any, first: str) -> bool:
+    """Say whether an item might be found by another name than its key."""
+    return any(item.get(name) for name in _SECONDARY if name != first)
 
 
 def _match_keyed(old: list[Any], before: list[Any], new: list[Any], after: list[Any], first: str) -> dict[int, int]:

@@ -203,9 +203,15 @@ class _Walk:
         return found, size
 
 
+_NOT_PLAIN = TAG | QUOTED | BLOCK_SCALAR
+
+
 def scalar(tree: Tree, node: int, kind: int) -> scalars.Scalar:
     """Return what a scalar node of these type bits means; aliases are not followed."""
     text = tree.text(node)
+    if not kind & _NOT_PLAIN:
+        # most often a word
+        return text if text[:1].isalpha() and text not in scalars.WORDS else scalars.resolve(text)
     if kind & TAG:
         tag = bytes(tree.native.val_tag(node)).decode()
         return _tagged(text, tag, plain=not kind & (QUOTED | BLOCK_SCALAR))

@@ -11,18 +11,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from confighub.data import compare, lists, normal, resource
+from confighub.data import compare, keyed, normal, resource
 from confighub.data.assembly import rebuilt, with_document
 from confighub.data.cache import Cache
 from confighub.data.differences import Changes
 from confighub.data.document import Document, Stream, document, parse
 from confighub.data.editor import Editor
-from confighub.data.path import MISSING, Steps, get, join
+from confighub.data.path import MISSING, Steps, join
 from confighub.data.protection import Protection
 from confighub.data.render import Raw
 from confighub.data.tree import NONE
 from confighub.data.upstream import Item, Upstream, are_same, path_of, place_behind, resolve, upstream_changes
-from confighub.records.mutations import ResourceInfo, ResourceMutation
+from confighub.records.mutations import MutationType, ResourceInfo, ResourceMutation
 
 _SCOPE_PATHS = frozenset({"metadata.namespace", "metadata.name"})
 """What every clone changes: no reason to keep a resource that upstream dropped."""
@@ -100,32 +100,33 @@ class _Upgrade:
             was = counterparts.get(position)
             pair = pairs.get(id(was)) if was is not None else None
             if was is None or pair is None:
-                records.append(self._record(mine, mine, {}))
+                records.append(self._record(mine, resource.identity(mine), {}))
                 continue
             record = self.records.get(_key(resource.identity(mine)))
             if pair.new is None:
                 if self._is_dropped(mine, record):
                     removed.add(position)
                 else:
-                    records.append(self._record(mine, mine, {}))
+                    records.append(self._record(mine, resource.identity(mine), {}))
                 continue
-            source, changes = self._one(mine, was, pair.new, record)
+            source, info, changes = self._one(mine, was, pair.new, record)
             if source != mine.source:
                 changed[position] = source
-            records.append(self._record(mine, document(source), changes))
+            records.append(self._record(mine, info, changes))
         records += [
             compare.record(compare.Pair(self.ours.documents[at].document, None, self._info(at)), index=self.index)
             for at in sorted(removed)
         ]
         text = rebuilt(self.ours, changed, removed)
-        text, added = self._with_added(text, self._namespaces(counterparts))
+        text, added = self._with_added(text, counterparts)
         return Merged(text, records + added, self.held, self.conflicts)
 
     def _info(self, position: int) -> ResourceInfo:
         return resource.identity(self.ours.documents[position].document)
 
-    def _record(self, old: Document, new: Document, changes: Changes) -> ResourceMutation:
-        return compare.record(compare.Pair(old, new, resource.identity(new), changes), index=self.index)
+    def _record(self, old: Document, info: ResourceInfo, changes: Changes) -> ResourceMutation:
+        what: MutationType = "Update" if changes else "None"
+        return compare.resource_mutation(info, what, index=self.index, changes=changes, former=resource.identity(old))
 
     def _counterparts(self) -> dict[int, Document]:
         """Return the base document of each of ours, by position: by type and name, else by a name it had before."""
@@ -160,29 +161,32 @@ class _Upgrade:
 
     def _one(
         self, mine: Document, was: Document, theirs: Document, record: ResourceMutation | None
-    ) -> tuple[bytes, Changes]:
+    ) -> tuple[bytes, ResourceInfo, Changes]:
         changes = upstream_changes(was, theirs)
         if not changes:
-            return mine.source, {}
+            return mine.source, resource.identity(mine), {}
         if record is not None and not record.resource_mutation_info.predicate:
             self.held += [Held(path_of(change.steps), resource.identity(mine), "", change.text) for change in changes]
-            return mine.source, {}
+            return mine.source, resource.identity(mine), {}
         return _OneDocument(self, mine, was, record).brought_in(changes)
 
     def _namespaces(self, counterparts: dict[int, Document]) -> dict[str, str]:
         """Return which namespace became which here; one whose resources went different ways is left out."""
         found: dict[str, set[str]] = {}
         for position, was in counterparts.items():
-            before, now = (get(one.data, _NAMESPACE) for one in (was, self.ours.documents[position].document))
+            before, now = (one.at(_NAMESPACE) for one in (was, self.ours.documents[position].document))
             if isinstance(before, str) and isinstance(now, str):
                 found.setdefault(before, set()).add(now)
         return {before: now.pop() for before, now in found.items() if len(now) == 1}
 
-    def _with_added(self, text: str, namespaces: dict[str, str]) -> tuple[str, list[ResourceMutation]]:
+    def _with_added(self, text: str, counterparts: dict[int, Document]) -> tuple[str, list[ResourceMutation]]:
         """Bring in the resources that upstream added, each at the end; one that we have under its name stays ours.
 
         They come into the namespace that took the place of theirs.
         """
+        if all(pair.old is not None for pair in self.pairs):
+            return text, []
+        namespaces = self._namespaces(counterparts)
         records: list[ResourceMutation] = []
         mine = {_key(self._info(at)): placed.document for at, placed in enumerate(self.ours.documents)}
         for pair in self.pairs:
@@ -202,11 +206,11 @@ class _Upgrade:
 def _settled(new: Document, namespaces: dict[str, str]) -> Document:
     """Return a resource that is new here in our namespace, those of its subjects included."""
     editor = Editor(new)
-    subjects = get(new.data, ("subjects",))
+    subjects = new.at(("subjects",))
     places: list[Steps] = [_NAMESPACE]
     places += [("subjects", at, "namespace") for at in range(len(subjects) if isinstance(subjects, list) else 0)]
     for steps in places:
-        before = get(new.data, steps)
+        before = new.at(steps)
         if isinstance(before, str) and before in namespaces:
             editor.set(steps, namespaces[before])
     return document(editor.finish()[0])
@@ -218,14 +222,16 @@ class _OneDocument:
     def __init__(self, whole: _Upgrade, mine: Document, was: Document, record: ResourceMutation | None) -> None:
         self.whole, self.mine, self.info = whole, mine, resource.identity(mine)
         self.editor = Editor(mine)
-        self.protection = Protection(was.data, mine.data, record)
+        self.protection = Protection(was, mine, record)
         self.held: list[tuple[Steps, str, str]] = []
 
-    def brought_in(self, changes: tuple[Upstream, ...]) -> tuple[bytes, Changes]:
+    def brought_in(self, changes: tuple[Upstream, ...]) -> tuple[bytes, ResourceInfo, Changes]:
         for change in changes:
             getattr(self, f"_{change.what}")(change)
         self.whole.held += [Held(join(steps), self.info, ours, theirs) for steps, ours, theirs in self.held]
-        return self.editor.finish()
+        info = resource.identity_by(self.editor.at) if self.editor.touches(resource.NAMING) else self.info
+        source, found = self.editor.finish()
+        return source, info, found
 
     def _move_held(self, place: Steps, position: int, by: int) -> None:
         """Keep the places of what is held while list items come and go before them."""
@@ -236,12 +242,12 @@ class _OneDocument:
                 self.held[at] = ((*place, step + by, *steps[size + 1 :]), ours, theirs)
 
     def _set(self, change: Upstream) -> None:
-        steps, depth = resolve(self.editor.data, change.steps)
+        steps, depth = resolve(self.editor, change.steps)
         if self._is_kept(change, steps, depth):
             return
         if depth < len(change.steps) and any(isinstance(step, Item) for step in change.steps[depth:]):
             return
-        here = get(self.editor.data, steps)
+        here = self.editor.at(steps)
         if change.is_container or here is MISSING:
             self._check_below(change, steps, "upstream gave it another shape")
         # only equal data can have equal text
@@ -249,7 +255,7 @@ class _OneDocument:
             self.editor.set(steps, Raw(change.text, is_wire=True))
 
     def _delete(self, change: Upstream) -> None:
-        steps, depth = resolve(self.editor.data, change.steps)
+        steps, depth = resolve(self.editor, change.steps)
         if depth < len(change.steps) or self._is_kept(change, steps, depth):
             return
         self._check_below(change, steps, "upstream deleted it")
@@ -258,20 +264,19 @@ class _OneDocument:
             self._move_held(steps[:-1], steps[-1] + 1, -1)
 
     def _insert(self, change: Upstream) -> None:
-        steps, depth = resolve(self.editor.data, change.steps)
+        steps, depth = resolve(self.editor, change.steps)
         if self._is_kept(change, steps, depth):
             return
-        items = get(self.editor.data, steps) if depth == len(change.steps) else MISSING
-        if not isinstance(items, list):
+        if depth < len(change.steps) or self.editor.shape(steps) != "list":
             self.editor.set(steps, [change.value])
             return
         name = next((step for step in reversed(change.steps) if isinstance(step, str)), "")
-        twin = lists.find(name, change.value, items)
+        twin = keyed.find(self.editor, steps, name, change.value)
         if twin is not None and twin >= 0:
-            if not are_same(items[twin], change.value):
+            if not are_same(self.editor.at((*steps, twin)), change.value):
                 self._hold((*steps, twin), change)
             return
-        position = place_behind(name, items, change)
+        position = place_behind(self.editor, steps, name, change)
         self.editor.insert(steps, Raw(change.text, is_wire=True), position=position)
         self._move_held(steps, position, 1)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from confighub.data import lists
-from confighub.data.path import MISSING, Steps, child, get, join, positioned, split
+from confighub.data import keyed, lists
+from confighub.data.document import Document
+from confighub.data.path import Steps, join, split
 from confighub.data.upstream import Item, are_same
 from confighub.records.mutations import MutationInfo, ResourceMutation
 
@@ -13,38 +14,41 @@ from confighub.records.mutations import MutationInfo, ResourceMutation
 class Protection:
     """Which places of our document our own records protect, as positions in our present text."""
 
-    def __init__(self, base: Any, ours: Any, record: ResourceMutation | None) -> None:
+    def __init__(self, base: Document, ours: Document, record: ResourceMutation | None) -> None:
         self.base, self.ours = base, ours
         self.own: dict[Steps, MutationInfo] = {}
         self._gone: dict[Steps, MutationInfo] = {}
-        self._in_place: dict[Steps, bool] = {}
+        self._in_place: dict[Steps, bool | None] = {}
         shifted: dict[Steps, MutationInfo] = {}
         for path, info in record.path_mutation_map.items() if record is not None else ():
             if not info.predicate:
                 self._add(path, info, shifted)
         for steps, info in shifted.items():
-            self._add_by_key(steps, get(base, steps), get(ours, steps), info)
+            self._add_by_key(steps, base.at(steps), ours.at(steps), info)
 
     def _add(self, path: str, info: MutationInfo, shifted: dict[Steps, MutationInfo]) -> None:
-        steps = positioned(self.ours, split(path))
-        was, now = self.base, self.ours
-        for depth, step in enumerate(steps):
-            if isinstance(step, int) and isinstance(now, list):
-                if isinstance(was, list) and not self._keeps_places(steps[:depth], was, now):
-                    shifted[steps[:depth]] = info
-                    return
-                if step >= len(now):
-                    self._gone[steps[:depth]] = info
-                    return
-            was = child(was, step) if was is not MISSING else MISSING
-            now = child(now, step) if now is not MISSING else MISSING
+        steps: Steps = ()
+        for key in split(path):
+            if not (key.isascii() and key.isdigit()) or self.ours.shape(steps) != "list":
+                steps = (*steps, key)
+                continue
+            if self.base.shape(steps) == "list" and not self._keeps_places(steps):
+                shifted[steps] = info
+                return
+            if int(key) >= self.ours.size(steps):
+                self._gone[steps] = info
+                return
+            steps = (*steps, int(key))
         self.own[steps] = info
 
-    def _keeps_places(self, steps: Steps, was: list[Any], now: list[Any]) -> bool:
+    def _keeps_places(self, steps: Steps) -> bool:
         """Say whether items common to both lists stand at equal positions, so that recorded positions still hold."""
         known = self._in_place.get(steps)
         if known is None:
             name = next((key for key in reversed(steps) if isinstance(key, str)), "")
+            known = self._in_place[steps] = self._are_alike(steps, name)
+        if known is None:
+            was, now = self.base.at(steps), self.ours.at(steps)
             same = lists.match(name, was, now)
             shorter = min(len(was), len(now))
             known = all(same.get(at, at) == at for at in range(shorter)) and all(
@@ -52,6 +56,15 @@ class Protection:
             )
             self._in_place[steps] = known
         return known
+
+    def _are_alike(self, steps: Steps, name: str) -> bool | None:
+        """Return True when both lists have the same keys in the same order; None says nothing."""
+        for fields in lists.candidates(name):
+            before = keyed.identities(self.base, steps, fields)
+            after = keyed.identities(self.ours, steps, fields) if before is not None else None
+            if before is not None and after is not None:
+                return True if before == after and before else None
+        return None
 
     def _add_by_key(self, steps: Steps, was: Any, now: Any, info: MutationInfo) -> None:
         if isinstance(was, dict) and isinstance(now, dict):

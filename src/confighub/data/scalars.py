@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 
 import yaml
 
@@ -16,7 +17,7 @@ Scalar = str | int | float | bool | None
 Style = str
 """One of "plain", "single", "double", "literal", "folded"."""
 
-_WORDS: dict[str, Scalar] = {
+WORDS: dict[str, Scalar] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
     **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
@@ -61,8 +62,8 @@ _ESCAPED = re.compile('["\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\u
 
 def resolve(text: str) -> Scalar:
     """Return what a plain scalar without a tag means."""
-    if text in _WORDS:
-        return _WORDS[text]
+    if text in WORDS:
+        return WORDS[text]
     first = text[0]
     if first in "0123456789+-.":
         if _INTEGER.match(text):
@@ -84,6 +85,19 @@ def _integer(text: str) -> int:
 
 def is_plain_safe(text: str, *, flow: bool = False) -> bool:
     """Say whether the text can stand unquoted and every YAML reader takes it for this very text."""
+    return _is_short_plain_safe(text, flow) if len(text) < _SHORT else _is_plain_safe(text, flow=flow)
+
+
+@lru_cache(maxsize=1024)
+def _is_short_plain_safe(text: str, flow: bool) -> bool:
+    # one call writes the same text in many places
+    return _is_plain_safe(text, flow=flow)
+
+
+_SHORT = 100
+
+
+def _is_plain_safe(text: str, *, flow: bool) -> bool:
     if _PLAIN.match(text) and text[-1] != " " and not text.startswith(("- ", "---", "...", "%")) and text != "-":
         return not _AMBIGUOUS.match(text)
     return _is_plain_safe_closely(text, flow=flow)

@@ -154,6 +154,27 @@ def has_twin(tree: Tree, node: int, key: bytes) -> bool:
     return False
 
 
+def nodes_below(tree: Tree, node: int, key: bytes) -> list[int] | None:
+    """Return for each item of a list its entry with a key; None when an item is no map or lacks it."""
+    table, buffer, base, size = tree.table, tree.buffer, tree.base, len(key)
+    found = []
+    item = table[node * _WORDS + _FIRST]
+    while item != NONE:
+        at = item * _WORDS
+        if not table[at] & MAP:
+            return None
+        item, entry = table[at + _NEXT], table[at + _FIRST]
+        # most often it is the first entry
+        first = entry * _WORDS
+        start = table[first + _KEY] - base if entry != NONE and table[first + _KEY_SIZE] == size else -1
+        if start < 0 or not buffer.startswith(key, start):
+            entry = find_child(tree, at // _WORDS, key)
+            if entry == NONE:
+                return None
+        found.append(entry)
+    return found
+
+
 def node_key(tree: Tree, node: int) -> bytes:
     """Return a map entry's key, decoded."""
     at = node * _WORDS

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from confighub.data import lists, normal
+from confighub.data import keyed, lists, normal
 from confighub.data.document import Document
-from confighub.data.path import MISSING, Steps, child, get, join
+from confighub.data.editor import Editor
+from confighub.data.path import Steps, get, join
 from confighub.data.tree import ALIAS, MAP, NONE, SEQ, parent, prev_sibling
 
 
@@ -38,35 +39,34 @@ class Upstream:
     """What upstream put there, as data."""
 
 
-def resolve(data: Any, steps: ItemSteps) -> tuple[Steps, int]:
-    """Return the steps with items as positions in this data, and how many of them exist; the rest stay as keys."""
-    found: list[str | int] = []
+def resolve(holder: Editor, steps: ItemSteps) -> tuple[Steps, int]:
+    """Return the steps with items as positions in a document, and how many of them exist; the rest stay as keys."""
+    found: Steps = ()
     for depth, step in enumerate(steps):
         if isinstance(step, Item):
-            position = _find(data, step)
+            position = _find(holder, found, step)
             if position is None:
                 return (*found, step.position, *(_plain(rest) for rest in steps[depth + 1 :])), depth
-            found.append(position)
-            data = data[position]
+            found = (*found, position)
             continue
-        below = child(data, step)
-        if below is MISSING:
+        below = (*found, step)
+        if not holder.shape(below):
             return (*found, *(_plain(rest) for rest in steps[depth:])), depth
-        found.append(step)
-        data = below
-    return tuple(found), len(steps)
+        found = below
+    return found, len(steps)
 
 
 def _plain(step: str | Item) -> str | int:
     return step.position if isinstance(step, Item) else step
 
 
-def _find(items: Any, step: Item) -> int | None:
-    if not isinstance(items, list):
+def _find(holder: Editor, steps: Steps, step: Item) -> int | None:
+    if holder.shape(steps) != "list":
         return None
-    found = lists.find(step.field, step.value, items)
+    found = keyed.find(holder, steps, step.field, step.value)
     if found is not None:
         return found if found >= 0 else None
+    items = holder.at(steps)
     if isinstance(step.value, (dict, list)):
         same = [at for at, item in enumerate(items) if item == step.value]
         return same[0] if len(same) == 1 else (step.position if step.position < len(items) else None)
@@ -83,12 +83,12 @@ def are_same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-def place_behind(name: str, items: list[Any], change: Upstream) -> int:
-    """Return where upstream's new item belongs in our list: behind the one that it follows upstream."""
+def place_behind(holder: Editor, steps: Steps, name: str, change: Upstream) -> int:
+    """Return where upstream's new item belongs in our list at the steps: behind the one that it follows upstream."""
     if change.position == 0:
-        return 0 if items else len(items)
-    found = _find(items, Item(name, change.after, change.position - 1))
-    return len(items) if found is None else found + 1
+        return 0
+    found = _find(holder, steps, Item(name, change.after, change.position - 1))
+    return holder.size(steps) if found is None else found + 1
 
 
 def path_of(steps: ItemSteps) -> str:

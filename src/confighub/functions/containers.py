@@ -28,17 +28,16 @@ def pod_specs(work: Work) -> Iterator[tuple[int, Steps]]:
             continue
         if kind in WORKLOADS:
             steps = split(pod_spec(kind))
-            if isinstance(get(work.data(position), steps), dict):
+            if work.shape(position, steps) == "map":
                 yield position, steps
 
 
 def containers(work: Work, position: int, spec: Steps, groups: tuple[str, ...] = CONTAINERS) -> Iterator[Steps]:
     """Yield the steps to each container of a pod, group by group."""
     for group in groups:
-        items = get(work.data(position), (*spec, group))
-        if isinstance(items, list):
-            for at, item in enumerate(items):
-                if isinstance(item, dict):
+        if work.shape(position, (*spec, group)) == "list":
+            for at in range(work.size(position, (*spec, group))):
+                if work.shape(position, (*spec, group, at)) == "map":
                     yield (*spec, group, at)
 
 
@@ -46,8 +45,7 @@ def _named(work: Work, name: str) -> Iterator[tuple[int, Steps]]:
     for position, spec in pod_specs(work):
         for group in CONTAINERS:
             for steps in containers(work, position, spec, (group,)):
-                found = get(work.data(position), (*steps, "name"))
-                if name == "*" or found == name:
+                if name == "*" or work.at(position, (*steps, "name")) == name:
                     yield position, steps
                     if name != "*":
                         break
@@ -69,26 +67,20 @@ def _set_env_of(work: Work, position: int, steps: Steps, wanted: dict[str, str])
     editor = work.editor(position)
     env = (*steps, "env")
     for name, value in wanted.items():
-        items = get(editor.data, env)
-        at = _place_of(items, name)
+        at = editor.position(env, "name", name)
+        shape = editor.shape(env)
         if at is not None:
             if value:
                 editor.set((*env, at, "value"), value)
             else:
                 editor.remove((*env, at))
-        elif value and isinstance(items, list):
+        elif value and shape == "list":
             editor.insert(env, {"name": name, "value": value})
         elif value:
             editor.set(env, [{"name": name, "value": value}])
-        elif items is MISSING:
+        elif not shape:
             # the public library leaves an empty list behind
             editor.set(env, [])
-
-
-def _place_of(items: Any, name: str) -> int | None:
-    if not isinstance(items, list):
-        return None
-    return next((at for at, item in enumerate(items) if isinstance(item, dict) and item.get("name") == name), None)
 
 
 class _Wish:
@@ -142,7 +134,7 @@ def _set_container_resources(work: Work, arguments: list[Any]) -> None:
     errors = work.not_resources()
     for position, steps in list(_named(work, name)):
         here = (*steps, "resources")
-        present = get(work.data(position), here)
+        present = work.at(position, here)
         if present is MISSING:
             continue
         try:

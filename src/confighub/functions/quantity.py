@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 
 from confighub.errors import BadRequest
 
@@ -39,6 +40,7 @@ class Quantity:
         return _decimal(amount)
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Quantity:
     """Return the quantity that a text means; finer than nano is rounded up.
 

@@ -93,6 +93,16 @@ class Work:
         found = self._editors.get(position)
         return self.documents[position].at(steps) if found is None else found.at(steps)
 
+    def shape(self, position: int, steps: Steps) -> str:
+        """Return "map", "list", "scalar" or nothing for what stands at plain steps with all changes so far."""
+        found = self._editors.get(position)
+        return self.documents[position].shape(steps) if found is None else found.shape(steps)
+
+    def size(self, position: int, steps: Steps) -> int:
+        """Return how many entries stand at plain steps with all changes so far."""
+        found = self._editors.get(position)
+        return self.documents[position].size(steps) if found is None else found.size(steps)
+
     def put_documents(self, sources: list[tuple[int | None, bytes]]) -> None:
         """Say which documents the text is to have: each an old one by position, or new bytes with None."""
         self._sources = sources
