@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.system import System, call, eventually
+from tests.acceptance.system import System, eventually
 from tests.acceptance.trading import position
 from tests.acceptance.traffic import Traffic, booked_once, killed_at_every_step
 
@@ -70,20 +70,6 @@ def test_a_colour_that_fails_in_the_soak_is_left_at_once_and_taken_away(rolled: 
     assert traffic.failed == []
     assert (active_slug(rolled), selector(rolled)) == (was, chosen)
     assert eventually("ready", lambda: rolled.status()["ready"])
-
-
-def test_a_colour_that_loses_messages_never_gets_traffic(rolled: System) -> None:
-    chosen = selector(rolled)
-
-    ran = rolled.run(
-        *("blue-green", "trade-service", "dev", "--image", ":v2.0.0", "--env", "FAULT_DROP_PUBLISH=1", "--json")
-    )
-
-    told = json.loads(ran.out)
-    assert (ran.code, told["check"]) == (3, "synthetic trades")
-    assert "switch" not in [step["step"] for step in told["steps"]]
-    assert selector(rolled) == chosen
-    assert call(f"{rolled.status()['ingress']}/api/trades?limit=1")
 
 
 def active_slug(system: System) -> str:

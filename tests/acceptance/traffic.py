@@ -17,16 +17,16 @@ from tests.acceptance.trading import position
 
 @dataclass
 class Traffic:
-    """``readers`` threads that read as fast as they can up to ``pause_s``, and one that trades.
+    """``readers`` threads that read, and one that trades, each from an address of its own.
 
-    Each comes from an address of its own, since the ingress limits what one client may ask.
+    The ingress lets one client ask 100 times a second: a reader's pause alone keeps it below that.
     """
 
     ingress: str
     account: int
     symbol: str
-    readers: int = 3
-    pause_s: float = 0.005
+    readers: int = 5
+    pause_s: float = 0.012
     accepted: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     requests: int = 0
