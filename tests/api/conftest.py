@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.api.running import HubProcess, fresh_store
-from tests.hub.databases import PostgreSQL
+from tests.hub.databases import PostgreSQL, is_on_postgresql
 
 _NUMBERS = itertools.count(1)
 
@@ -42,7 +42,15 @@ def postgresql_hub(postgresql: PostgreSQL, tmp_path_factory: pytest.TempPathFact
         hub.close()
 
 
-@pytest.fixture(params=["shared_hub", "postgresql_hub"], ids=["sqlite", "postgresql"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what takes ``either_hub`` on both databases; once where every hub is on PostgreSQL."""
+    if "either_hub" in metafunc.fixturenames:
+        hubs = {"sqlite": "shared_hub", "postgresql": "postgresql_hub"}
+        hubs = {"postgresql": "shared_hub"} if is_on_postgresql() else hubs
+        metafunc.parametrize("either_hub", list(hubs.values()), ids=list(hubs), indirect=True)
+
+
+@pytest.fixture
 def either_hub(request: pytest.FixtureRequest) -> HubProcess:
     """The shared hub, and one on the other database."""
     found = request.getfixturevalue(request.param)
