@@ -15,12 +15,14 @@ _COMMANDS = {
     "backup": "recovering:backup",
     "blue-green": "rolling:blue_green",
     "canary": "rolling:canary",
+    "check-health": "inspecting:check_health",
     "down": "bringing:down",
     "drift-detector": "drifting:drift_detector",
     "install-base": "installing:install_base",
     "install-envs": "installing:install_envs",
     "logs": "looking:logs",
     "ordered-apply": "deploying:ordered_apply",
+    "postmortem": "inspecting:postmortem",
     "posture": "looking:posture",
     "proj": "looking:proj",
     "promote": "deploying:promote",
@@ -33,6 +35,7 @@ _COMMANDS = {
     "setup-worker": "installing:setup_worker",
     "status": "looking:status",
     "up": "bringing:up",
+    "verify-data": "inspecting:verify_data",
     "why": "looking:why",
 }
 

@@ -61,7 +61,7 @@ def has_drift(system: System) -> list[dict[str, Any]]:
     return list(answer["drift"])
 
 
-@pytest.mark.requirement("R-204", "R-271", "R-277", "R-280", "R-283", "R-285", "R-286")
+@pytest.mark.requirement("R-204", "R-271", "R-277", "R-280", "R-283", "R-285", "R-286", "R-297", "R-300", "R-301")
 def test_a_project_goes_back_is_corrected_and_comes_back_from_nothing(
     new_system: Callable[[], System], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -104,12 +104,15 @@ def test_a_project_goes_back_is_corrected_and_comes_back_from_nothing(
     assert "intact" in system.must("cub", "audit", "verify").text
     assert system.status()["ready"]
 
+    assert "all 5 checks are well" in system.must("../test/verify-data-integrity.sh", "dev").out
+
     # the environment and everything that ran in it is lost
     end(system, "runtime")
     shutil.rmtree(system.data / "runtime")
     began = time.monotonic()
     system.must("setup-worker", "dev")
     eventually("loss seen", lambda: not system.status()["ready"])
+    assert system.run("../monitor/check-health.sh", "dev").code == 1
     system.must("apply-all", "dev")
     measured["dev lost"] = (time.monotonic() - began, "5 min")
     assert system.status()["ready"]
@@ -117,6 +120,10 @@ def test_a_project_goes_back_is_corrected_and_comes_back_from_nothing(
     ingress = system.status()["ingress"]
     order = {"symbol": "AAPL", "qty": 10, "side": "BUY", "accountId": 22214}
     assert settled(ingress, call(f"{ingress}/api/trades/new", order)["id"])
+
+    assert "checks are well" in system.must("../monitor/check-health.sh", "dev").out
+    written = system.must("../incidents/create-postmortem.sh", "dev", "--folder", str(system.data / "kept")).out
+    assert "| roll back: slow |" in Path(written.strip()).read_text()
 
     with capsys.disabled():
         for what, (seconds, target) in measured.items():

@@ -15,12 +15,14 @@ COMMANDS = [
     "backup",
     "blue-green",
     "canary",
+    "check-health",
     "down",
     "drift-detector",
     "install-base",
     "install-envs",
     "logs",
     "ordered-apply",
+    "postmortem",
     "posture",
     "proj",
     "promote",
@@ -33,6 +35,7 @@ COMMANDS = [
     "setup-worker",
     "status",
     "up",
+    "verify-data",
     "why",
 ]
 

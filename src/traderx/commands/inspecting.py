@@ -1,0 +1,86 @@
+"""Commands that look whether an environment is well, and write down what happened when it was not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from traderx.commands.lazy import data_option, json_option, saying
+
+if TYPE_CHECKING:
+    from traderx.checking import Finding
+
+
+@click.command(name="check-health")
+@click.argument("environment", default="prod")
+@json_option
+@data_option
+def check_health(environment: str, as_json: bool, data: str | None) -> int:
+    """Check an environment.
+
+    Units, worker, drift, every service and the ingress are looked at; the exit status is 1 when anything is not well.
+
+    Example: monitor/check-health.sh prod
+    """
+    from traderx import checking
+    from traderx.site import open_site
+
+    return _concluded(checking.check_health(open_site(data, saying(as_json=True)), environment), as_json)
+
+
+@click.command(name="verify-data")
+@click.argument("environment", default="prod")
+@json_option
+@data_option
+def verify_data(environment: str, as_json: bool, data: str | None) -> int:
+    """Check that the books balance.
+
+    Each trade is there once and settled, each position is the sum of its trades, and accounts and securities exist.
+    The exit status is 1 when anything is not so.
+
+    Example: test/verify-data-integrity.sh prod
+    """
+    from traderx import checking
+    from traderx.site import open_site
+
+    return _concluded(checking.verify_data(open_site(data, saying(as_json=True)), environment), as_json)
+
+
+@click.command()
+@click.argument("environment", default="prod")
+@click.option("--since", default="", metavar="MOMENT", help="Where it begins; an hour ago unless given.")
+@click.option(
+    "--folder", default="incidents", show_default=True, type=click.Path(path_type=Path), help="Where the file goes."
+)
+@data_option
+def postmortem(environment: str, since: str, folder: Path, data: str | None) -> None:
+    """Begin a postmortem.
+
+    It holds what the hub recorded, and how the environment is now; what only people know is left open.
+
+    Example: incidents/create-postmortem.sh prod --since 2026-10-03T10:15:00Z
+    """
+    from traderx import checking
+    from traderx import postmortem as writing
+    from traderx.site import open_site
+
+    site = open_site(data, saying(as_json=False))
+    found = checking.check_health(site, environment)
+    print(writing.create(site, environment, since=since, folder=folder, found=found))
+
+
+def _concluded(found: list[Finding], as_json: bool) -> int:
+    """Print what was found and return the exit status."""
+    from traderx.checking import lines
+
+    bad = sum(not one.is_well for one in found)
+    if as_json:
+        print(json.dumps({"ok": not bad, "checks": [one.as_json() for one in found]}, indent=2))
+    else:
+        for line in lines(found):
+            print(line)
+        print(f"{len(found)} checks, {bad} failed" if bad else f"all {len(found)} checks are well")
+    return 1 if bad else 0

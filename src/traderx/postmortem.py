@@ -1,0 +1,82 @@
+"""The beginning of a postmortem: what the hub recorded, when, by whom; people add what only they know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from confighub.errors import BadRequest, Conflict
+from traderx.checking import Finding
+from traderx.site import Site
+
+_ROWS = 1000
+_NOISE = frozenset({"hold", "release", "refresh", "refresh completed"})
+"""Actions that are part of every deploy and say nothing about an incident."""
+
+
+def create(site: Site, environment: str, *, since: str, folder: Path, found: list[Finding]) -> Path:
+    """Write the file and return its path; ``found`` is how the environment is now.
+
+    ``since`` is a moment, or empty for an hour ago. Raises: BadRequest for another text; Conflict when the file is
+    there, since people may have written in it.
+    """
+    now = datetime.now(UTC)
+    begin = _moment(since) if since else now - timedelta(hours=1)
+    path = folder / f"{now:%Y%m%d-%H%M}-{environment}.md"
+    if path.exists():
+        raise Conflict(f"{path} is there already", hint="wait a minute, or write on in it")
+    rows = [row for row in _rows(site, environment) if datetime.fromisoformat(row["At"]) >= begin]
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "\n".join(_lines(site, environment, begin, now, rows, found)) + "\n"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _rows(site: Site, environment: str) -> list[dict[str, Any]]:
+    asked = {"space_id": site.space_id(environment), "limit": str(_ROWS)}
+    newest = site.hub.transport.request("GET", "/audit", asked) or []
+    return [row for row in reversed(newest) if row["Action"] not in _NOISE]
+
+
+def _lines(
+    site: Site, environment: str, begin: datetime, now: datetime, rows: list[dict[str, Any]], found: list[Finding]
+) -> Iterator[str]:
+    bad = [one for one in found if not one.is_well]
+    failed = [row for row in rows if "failed" in row["Action"]]
+    yield f"# Incident in {environment} of {site.project.name()}, {now:%Y-%m-%d}"
+    yield ""
+    yield f"From {_shown(begin)} to {_shown(now)}. Now: {'all is well' if not bad else f'{len(bad)} checks fail'}."
+    rollbacks = sum(row["Action"] == "roll back" for row in rows)
+    yield f"Recorded: {len(rows)} changes, {len(failed)} of them failures, {rollbacks} units rolled back."
+    for heading, hint in (
+        ("What users noticed", "Who, what, from when to when."),
+        ("What caused it", "The chain of causes, not of people."),
+    ):
+        yield from ("", f"## {heading}", "", f"*{hint}*")
+    yield from ("", "## What happened", "", "| When (UTC) | Who | Unit | What |", "|---|---|---|---|")
+    for row in rows:
+        said = _said(row)
+        what = f"{row['Action']}{f': {said}' if said else ''}".replace("|", "\\|").replace("\n", " ")
+        when = _shown(datetime.fromisoformat(row["At"]))
+        yield f"| {when} | {row['Username']} | {row['EntitySlug']} | {what[:200]} |"
+    yield from ("", "## How it is now", "")
+    yield from (f"- {'ok' if one.is_well else '**not well**'}: {one.what}: {one.said}" for one in (bad or found))
+    yield from ("", "## What we do about it", "", "*Each with a name and a date.*", "", "- [ ] ")
+
+
+def _said(row: dict[str, Any]) -> str:
+    return str(row.get("Message") or "")
+
+
+def _shown(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadRequest(f"not a moment: {text}", hint="write it like 2026-10-03T10:15:00Z") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
