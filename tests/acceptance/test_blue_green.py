@@ -72,6 +72,27 @@ def test_a_colour_that_fails_in_the_soak_is_left_at_once_and_taken_away(rolled: 
     assert eventually("ready", lambda: rolled.status()["ready"])
 
 
+@pytest.mark.requirement("R-116")
+def test_the_seeds_script_asks_the_colour_without_traffic(rolled: System) -> None:
+    script = "../test/validate-green-environment.sh"
+    nobody = rolled.run(script, "trade-service", "dev")
+    assert (nobody.code, "no second colour" in nobody.err) == (1, True), nobody.text
+
+    for fault, code, told in (("NOTHING=1", 0, "is healthy"), ("FAULT_DROP_PUBLISH=1", 1, "lost from the feed")):
+        options = ("blue-green", "trade-service", "dev")
+        rollout = rolled.start(*options, "--image", ":v2.0.0", "--env", fault, "--soak", "60", "--lift", "again")
+        assert rollout.stdout is not None
+        next(line for line in rollout.stdout if line.startswith("step validate"))
+        rollout.kill()
+        rollout.stdout.close()
+        rollout.wait(30)
+
+        asked = rolled.run(script, "trade-service", "dev")
+
+        assert (asked.code, told in asked.text) == (code, True), asked.text
+        assert rolled.run(*options, "--abort").code == 3
+
+
 def active_slug(system: System) -> str:
     """The unit of the colour that has the traffic; before the first rollout the only one."""
     units = [

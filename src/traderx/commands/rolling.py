@@ -82,6 +82,7 @@ def canary(
 @click.command(name="blue-green")
 @rollout_options
 @click.option("--soak", default=300.0, show_default=True, metavar="SECONDS", help="How long the old colour stays warm.")
+@click.option("--validate", is_flag=True, help="Only ask the colour that has no traffic whether it works; exit 0 or 1.")
 def blue_green(
     service: str,
     environment: str,
@@ -91,6 +92,7 @@ def blue_green(
     lift: str,
     aborts: bool,
     soak: float,
+    validate: bool,
     explain: bool,
     as_json: bool,
     data: str | None,
@@ -105,6 +107,11 @@ def blue_green(
     from traderx import blue_green as rollout
     from traderx.canary import Rollout
 
+    if validate:
+        from traderx.site import open_site
+
+        click.echo(rollout.validate(open_site(data, saying(as_json=True)), environment, service))
+        return 0
     wish = _wish("blue-green", service, environment, image, variables, approve=approve, lift=lift)
     asked = Rollout(environment, wish, aborts, soak_s=soak)
     if explain:
