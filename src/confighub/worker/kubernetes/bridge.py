@@ -34,6 +34,8 @@ _LOG = logging.getLogger("confighub.worker")
 # Changes come by themselves; this often the pods are looked at, which are not watched.
 _LOOK_AGAIN_S = 1.0
 _RECONNECT_S = 1.0
+# An apply that is over sooner says nothing but its end.
+_SOON_S = 0.2
 
 
 class Parameters(msgspec.Struct, rename="pascal", kw_only=True):
@@ -93,19 +95,19 @@ class KubernetesBridge:
         self._absent.learn(operation.unit_id, [optional.shown(cluster, one) for one in absent])
         self._homes[operation.unit_id] = cluster.name
         self._writing.add(operation.unit_id)
+        starting = asyncio.get_running_loop().call_later(_SOON_S, self._say, report, "Starting to apply resources...")
         try:
-            self._say(report, "Starting to apply resources...")
             applied = await self._write(cluster, operation, wanted, terms)
             gone = await self._prune(cluster, operation, applied, terms)
+            notes = [*(note for one in applied for note in one.notes), *gone]
+            notes += [optional.remark(cluster, absent)] if absent else []
+            keys = [inventory.identity(one.item) for one in applied]
+            return await self._wait_ready(cluster, operation, keys, target, terms, report, notes)
         except ConfigHubError as error:
             return Outcome("ApplyFailed", str(error), live_state=await self._blob(cluster, operation.unit_id))
         finally:
-            self._writing.discard(operation.unit_id)
-            self._tell_again(cluster, operation.unit_id)
-        notes = [*(note for one in applied for note in one.notes), *gone]
-        notes += [optional.remark(cluster, absent)] if absent else []
-        keys = [inventory.identity(one.item) for one in applied]
-        return await self._wait_ready(cluster, operation, keys, target, terms, report, notes)
+            starting.cancel()
+            self._written(cluster, operation.unit_id)
 
     async def refresh(self, operation: Operation, report: Report) -> Outcome:
         """Compare the cluster with the unit's text, as the server itself would merge it; nothing is changed."""
@@ -270,6 +272,7 @@ class KubernetesBridge:
                 if said != reported:
                     reported = said
                     self._say(report, said)
+            self._written(cluster, unit_id)
             await cluster.changed(unit_id, min(left_s, _LOOK_AGAIN_S, max(terms.left_s(), 0.01)))
             if since == float("inf"):
                 since = time.monotonic()
@@ -342,6 +345,12 @@ class KubernetesBridge:
         saying = asyncio.create_task(one())
         self._saying.add(saying)
         saying.add_done_callback(self._saying.discard)
+
+    def _written(self, cluster: Cluster, unit_id: str) -> None:
+        """Tell the unit's changes again: while it was being written, they were those of the apply itself."""
+        if unit_id in self._writing:
+            self._writing.discard(unit_id)
+            self._tell_again(cluster, unit_id)
 
     def _tell_again(self, cluster: Cluster, unit_id: str) -> None:
         cluster.dirty.add(unit_id)
