@@ -166,7 +166,8 @@ def _replace_whole(document: Document, node: int, kind: int, value: Any) -> list
         start, end = spans.value_span(document, node)
         return [Splice(start, end, joined(document, render.block(value, render.layout(document))))]
     form = render.layout_for(document, value)
-    if in_flow(document, node):
+    stays_flow = kind & FLOW and not kind & ALIAS and isinstance(value, (dict, list))
+    if in_flow(document, node) or stays_flow:
         start, end = spans.value_span(document, node)
         return [Splice(start, end, render.flow(render.plain(value), form).encode())]
     up = parent(document.tree, node)

@@ -141,11 +141,11 @@ def _check(value: Any, schema: _Schema, steps: Steps, found: list[tuple[Steps, s
     if value is None:
         return
     if schema.one_of and not any(_fits(value, one) for one in schema.one_of):
-        wanted = " or ".join(_names(one.type)[0] for one in schema.one_of)
+        wanted = " or ".join(_spoken(one.type) for one in schema.one_of)
         found.append((steps, f"is a {_WORDS[type(value)]}, expected {wanted}"))
         return
     if schema.type and not _fits(value, schema):
-        found.append((steps, f"is a {_WORDS[type(value)]}, expected {_names(schema.type)[0]}"))
+        found.append((steps, f"is a {_WORDS[type(value)]}, expected {_spoken(schema.type)}"))
         return
     if schema.enum and value not in schema.enum:
         found.append((steps, f"is not one of {', '.join(map(str, schema.enum))}"))
@@ -170,6 +170,10 @@ def _check_map(value: dict[str, Any], schema: _Schema, steps: Steps, found: list
 
 def _names(kind: str | list[str]) -> list[str]:
     return [kind] if isinstance(kind, str) else kind
+
+
+def _spoken(kind: str | list[str]) -> str:
+    return {"object": "map", "array": "list"}.get(_names(kind)[0], _names(kind)[0])
 
 
 def _fits(value: Any, schema: _Schema) -> bool:

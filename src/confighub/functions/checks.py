@@ -58,6 +58,10 @@ def _cel_validate(work: Work, arguments: list[Any]) -> Any:
             name = work.identity(position).resource_name
         except NotAResource as error:
             errors.append(error.message)
+        if not isinstance(holder.data, dict):
+            passed = False
+            errors.append(f"validation expression {expression} needs a map, resource {name} is none")
+            continue
         try:
             answer = program.execute(_cel_context(holder))
         except Exception as error:

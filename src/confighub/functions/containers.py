@@ -170,7 +170,7 @@ def _set_image_reference_by_uri(work: Work, arguments: list[Any]) -> None:
 
     def change(old: Any) -> Any:
         match = image.search(old)
-        if match is None or match.group("uri") != uri or not match.group("reference"):
+        if match is None or match.group("uri") != uri:
             return old
         return uri + reference
 

@@ -175,6 +175,7 @@ def _set_attributes(work: Work, arguments: list[Any]) -> None:
         attributes = msgspec.json.decode(arguments[0])
     except msgspec.DecodeError as error:
         raise Failed(f"attribute-list is not JSON: {error}") from None
+    attributes = [] if attributes is None else attributes
     if not isinstance(attributes, list) or not all(isinstance(one, dict) for one in attributes):
         raise Failed("attribute-list is not a JSON list of attributes")
     set_attributes(work, attributes)
