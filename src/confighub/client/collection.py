@@ -15,6 +15,11 @@ from confighub.errors import BadRequest, NotFound
 
 Records = list[Wire]
 
+_LONGEST = 4000
+"""How long an expression is sent in one piece; hubs take 4096 characters."""
+
+_LISTED = re.compile(r"\b(?!NOT\b)[\w.]+ IN \((?P<values>'[^']*'(?:, '[^']*')*)\)")
+_VALUE = re.compile(r"'[^']*'")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -73,6 +78,24 @@ def any_of(attribute: str, values: Iterable[str]) -> str:
     return f"{attribute} IN ({', '.join(quoted(value) for value in values)})"
 
 
+def pieces(where: str) -> list[str]:
+    """Return expressions that together ask for the same records, each once, and are short enough to be sent.
+
+    Only a list of values is taken apart (``Slug IN (…)``); an expression that is long for another reason stays whole.
+    """
+    listed = max(_LISTED.finditer(where), key=lambda found: len(found["values"]), default=None)
+    if len(where) <= _LONGEST or listed is None:
+        return [where]
+    values = _VALUE.findall(listed["values"])
+    start, end = listed.span("values")
+    room = _LONGEST - (len(where) - (end - start))
+    count = room // (max(map(len, values)) + 2)
+    if count < 1:
+        return [where]
+    some = (values[first : first + count] for first in range(0, len(values), count))
+    return [f"{where[:start]}{', '.join(one)}{where[end:]}" for one in some]
+
+
 class Collection:
     """All records of one noun; ``space_id`` narrows to one space, without it the whole organization."""
 
@@ -97,7 +120,10 @@ class Collection:
         """
         asked = {"where": where, "contains": contains, "select": select, **query}
         asked["include"] = self.noun.include if include is None else include
-        return self.transport.request("GET", self._path(space_id), asked) or []
+        path = self._path(space_id)
+        return [
+            one for part in pieces(where) for one in self.transport.request("GET", path, {**asked, "where": part}) or []
+        ]
 
     def get(self, record_id: str, *, space_id: str = "", include: str | None = None, **query: str) -> Wire:
         """Return the extended record with that id; raises NotFound."""
@@ -158,7 +184,12 @@ class Collection:
     def _bulk(self, method: str, body: Wire | None, **query: str) -> Records:
         path = "/_space" if self.noun is SPACE else f"/{self.noun.path}"
         asked = {"include": self.noun.include, **query}
-        return self.transport.request(method, path, asked, body, content_type=MERGE_PATCH) or []
+        return [
+            one
+            for part in pieces(query.get("where", ""))
+            for one in self.transport.request(method, path, {**asked, "where": part}, body, content_type=MERGE_PATCH)
+            or []
+        ]
 
     def _path(self, space_id: str, record_id: str = "") -> str:
         parent = f"/space/{space_id}" if space_id and self.noun is not SPACE else ""

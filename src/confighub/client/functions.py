@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from confighub.client.collection import Records
+from confighub.client.collection import Records, pieces
 from confighub.client.transport import Transport, Wire
 from confighub.errors import NotFound
 
@@ -60,5 +60,9 @@ class Functions:
         if change_desc:
             body["ChangeDescription"] = change_desc
         path = f"/space/{space_id}/function/invoke" if space_id else "/function/invoke"
-        query = {"where": where, "dry_run": "true" if dry_run else ""}
-        return self.transport.request("POST", path, query, body) or []
+        query = {"dry_run": "true" if dry_run else ""}
+        return [
+            one
+            for part in pieces(where)
+            for one in self.transport.request("POST", path, {**query, "where": part}, body) or []
+        ]

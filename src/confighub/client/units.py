@@ -10,7 +10,7 @@ import time
 from base64 import b64decode
 from collections.abc import Callable
 
-from confighub.client.collection import UNIT, Collection, Records, quoted
+from confighub.client.collection import UNIT, Collection, Records, pieces, quoted
 from confighub.client.transport import Transport, Wire
 from confighub.errors import NotFound, RetryLater
 
@@ -195,7 +195,12 @@ class Units(Collection):
         return answer
 
     def _bulk_act(self, path: str, body: Wire | None, **query: str) -> Records:
-        return self.transport.request("POST", path, {"include": self.noun.include, **query}, body) or []
+        asked = {"include": self.noun.include, **query}
+        return [
+            one
+            for part in pieces(query.get("where", ""))
+            for one in self.transport.request("POST", path, {**asked, "where": part}, body) or []
+        ]
 
     def _children(self, kind: str, unit_id: str, space_id: str, **query: str) -> Records:
         return self.transport.request("GET", f"{self._path(space_id, unit_id)}/{kind}", query) or []
