@@ -69,8 +69,10 @@ class Proxy:
             one.cancel()
         await self._runner.cleanup()
         await self._session.close()
-        for _ in range(5):
-            await asyncio.sleep(0)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for one in others:
+            one.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(self.delay_s)
