@@ -1,4 +1,4 @@
-"""Brackets over several lines, made readable for the C parser.
+"""Brackets over several lines, and tabs behind a colon, made readable for the C parser.
 
 It takes a comment behind a plain value in brackets for a part of the value, and refuses a closing bracket in the column
 of its key, which other readers accept. A copy in which comments and line ends between brackets are spaces means the
@@ -74,7 +74,10 @@ def are_simple(source: bytes) -> bool:
 
 
 def flattened(source: bytes) -> bytearray | None:
-    """Return a copy without comments and line ends between brackets; None when there are none, or it is no YAML."""
+    """Return a copy without comments and line ends between brackets, and without tabs between values.
+
+    None when there are none, or it is no YAML.
+    """
     try:
         gaps = _gaps(source.decode())
     except (yaml.YAMLError, UnicodeDecodeError):
@@ -95,12 +98,25 @@ def _gaps(text: str) -> list[tuple[int, int]]:
         start = token.start_mark.index
         if depth and start > end and "\n" in text[end:start]:
             found.append((end, start))
+        elif start > end and "\t" in text[end:start]:
+            found += [(end + at, end + at + 1) for at in _tabs(text[end:start])]
         if isinstance(token, yaml.FlowMappingStartToken | yaml.FlowSequenceStartToken):
             depth += 1
         elif isinstance(token, yaml.FlowMappingEndToken | yaml.FlowSequenceEndToken):
             depth -= 1
         end = max(end, token.end_mark.index)
     return found if text.isascii() else _in_bytes(text, found)
+
+
+def _tabs(gap: str) -> list[int]:
+    """Return where tabs stand between tokens, those in comments left out."""
+    found: list[int] = []
+    at = 0
+    for line in gap.split("\n"):
+        code = line.partition("#")[0]
+        found += [at + place for place, sign in enumerate(code) if sign == "\t"]
+        at += len(line) + 1
+    return found
 
 
 def _in_bytes(text: str, gaps: list[tuple[int, int]]) -> list[tuple[int, int]]:
