@@ -15,6 +15,7 @@ from confighub.hub.hub import Hub
 from confighub.hub.store import backup
 from confighub.hub.store.columns import metadata
 from confighub.hub.store.database import Database
+from confighub.hub.store.migrate import SCHEMA
 from confighub.hub.usecases import audit, people
 from confighub.hub.usecases.unit_changes import Change
 from confighub.settings import HubSettings
@@ -148,6 +149,6 @@ def test_an_older_backup_is_brought_forward(tmp_path: Path) -> None:
     assert backup.restore_backup(database, tmp_path, file) == {"blobs": 1}
 
     with database.read() as tx:
-        assert tx.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == backup.SCHEMA
+        assert tx.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == SCHEMA
         assert tx.exec_driver_sql("SELECT content FROM blobs").scalar() == b"a"
     database.close()
