@@ -78,3 +78,32 @@ def test_all_that_is_waited_for_is_named() -> None:
     found = readiness.of_objects([deployment(availableReplicas=0), {"kind": "Ingress", "metadata": {"name": "i"}}])
 
     assert found.message == "Deployment web is not ready: 0 of 2 replicas available; Ingress i has no address yet"
+
+
+@pytest.mark.requirement("C-04")
+@pytest.mark.parametrize(
+    ("kind", "status", "message"),
+    [
+        ("Job", {}, "Job web is not complete yet"),
+        ("Job", {"conditions": [{"type": "Complete", "status": "True"}]}, ""),
+        ("Pod", {"phase": "Pending"}, "Pod web is Pending and not ready"),
+        ("Pod", {"phase": "Succeeded"}, ""),
+        ("CustomResourceDefinition", {}, "CustomResourceDefinition web is not established yet"),
+        ("CustomResourceDefinition", {"conditions": [{"type": "Established", "status": "True"}]}, ""),
+        ("PersistentVolumeClaim", {"phase": "Pending"}, ""),
+        ("PersistentVolumeClaim", {"phase": "Lost"}, "PersistentVolumeClaim web has lost its volume"),
+        ("DaemonSet", {"desiredNumberScheduled": 2, "numberAvailable": 1, "updatedNumberScheduled": 2}, "1 of 2 nodes"),
+        ("DaemonSet", {"desiredNumberScheduled": 1, "numberAvailable": 1, "updatedNumberScheduled": 1}, ""),
+        (
+            "Issuer",
+            {"conditions": [{"type": "Ready", "status": "False", "reason": "No"}]},
+            "Issuer web is not ready: No",
+        ),
+        ("Issuer", {}, ""),
+    ],
+)
+def test_each_kind_has_its_own_meaning_of_ready(kind: str, status: dict[str, object], message: str) -> None:
+    found = readiness.of_object({"kind": kind, "metadata": {"name": "web"}, "status": status})
+
+    assert found.is_ready == (message == "")
+    assert message in found.message
