@@ -1,10 +1,12 @@
 """How much processor time a function call takes, beside the reference's function server.
 
-usage: functions.py [--json] [--peer FUNCTION_SERVER] [--quick] [--only NAME]
+usage: functions.py [--json] [--peer FUNCTION_SERVER] [--quick] [--only NAME] [--sizes 20,121,2000] [--units 1,100,1000]
 
 Both sides work on the same texts, in alternation. A call asks for a new value each time, so no result is ready. *warm*
 keeps the parses of earlier calls, as the hub does for units that it has just looked at; *cold* forgets everything
-before each call. The peer knows no cache; its figure stands beside both.
+before each call, as for a text that was never seen. What is kept is bounded: of 1,000 units of 121 lines, and of 100 of
+2,000, the parse is gone when a unit's turn comes again. The peer knows no cache; its figure stands beside both. The
+ratios are shown as one table at the end.
 """
 
 from __future__ import annotations
@@ -54,7 +56,8 @@ READING: dict[str, Arguments] = {
     "cel-validate": lambda _: ["r.spec.replicas > 0"],
     "yq": lambda _: [".spec.template.spec.containers[].image"],
 }
-SIZES = (20, 121, 2000)
+_TOLD: list[tuple[str, str, report.Measurement]] = []
+"""What was measured so far, for the table at the end."""
 
 
 def call(text: str, name: str, values: list[Any]) -> Invoked:
@@ -74,12 +77,13 @@ def main() -> None:
                 _measure(name, arguments, peer, options)
         if options.only in ("", "yq"):
             _crowd(peer, as_json=options.json)
+    if not options.json:
+        report.table(_TOLD)
 
 
 def _measure(name: str, arguments: Arguments, peer: peers.Peer | None, options: argparse.Namespace) -> None:
-    for lines in SIZES:
-        counts = (1,) if lines == 2000 or options.quick else (1, 100, 1000)
-        for count in counts:
+    for lines in options.sizes:
+        for count in (1,) if options.quick else options.units:
             texts = [manifests.unit(number, lines) for number in range(count)]
             assert call(texts[0], name, arguments(1)).success, name
             for state in ("warm", "cold"):
@@ -104,19 +108,21 @@ def _tell(
         if peer is not None:
             peer.call(texts[number % len(texts)], [(name, arguments(number))])
 
-    for number in range(min(len(texts), 1000)):
+    for number in range(min(len(texts), 100 if lines > 1000 else 1000)):
         ours(number)
-    heavy = lines == 2000
+    heavy = lines > 1000
     taken = report.in_turns(
         ours,
         theirs,
         peer,
         rounds=3 if options.quick else 7,
-        our_calls=20 if heavy else max(100, len(texts)),
+        our_calls=min(max(20, len(texts)), 100) if heavy else max(100, len(texts)),
         peer_calls=2 if heavy else 10,
     )
     units = "1 unit" if len(texts) == 1 else f"{len(texts)} units"
-    report.tell(report.Measurement(f"{name}, {lines} lines, {units}, {state}", *taken), as_json=options.json)
+    one = report.Measurement(f"{name}, {lines} lines, {units}, {state}", *taken)
+    _TOLD.append((name, f"{lines} lines, {units}, {state}", one))
+    report.tell(one, as_json=options.json)
 
 
 def _crowd(peer: peers.Peer | None, *, as_json: bool) -> None:
@@ -166,7 +172,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peer", type=Path, help="path of the reference's function server")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, one unit only")
     parser.add_argument("--only", default="", help="one function")
+    parser.add_argument("--sizes", type=_numbers, default="20,121,2000", help="lines of a unit, several with commas")
+    parser.add_argument("--units", type=_numbers, default="1,100,1000", help="how many units, several with commas")
     return parser.parse_args()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
 
 
 if __name__ == "__main__":

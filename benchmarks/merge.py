@@ -1,10 +1,11 @@
 """How much processor time it takes to upgrade clones, beside the reference's library in its function server.
 
-usage: merge.py [--json] [--peer FUNCTION_SERVER] [--clones N]
+usage: merge.py [--json] [--peer FUNCTION_SERVER] [--clones 1,100,1000] [--sizes 20,121,2000]
 
 An upstream unit gets a new image and a new environment variable; each clone has its own namespace, replicas, label and
-log level, recorded as its own. Ours is one ``merge.upgrade`` a clone, whose text was never parsed before, its record
-included. The peer computes
+log level, recorded as its own. Ours is one ``merge.upgrade`` a clone, its record included. *cold* forgets every text
+before the first clone, upstream's too, so that each clone's is one that was never seen; *warm* keeps them as far as memory is given.
+The peer computes
 upstream's change and patches the clone with it, protected paths given: the two calls that its hub makes.
 """
 
@@ -19,6 +20,7 @@ import manifests
 import peer as peers
 import report
 
+from confighub.data import merge
 from confighub.data.compare import mutations
 from confighub.data.document import clear_caches
 from confighub.data.merge import upgrade
@@ -60,11 +62,19 @@ def main() -> None:
     options = _options()
     report.head(as_json=options.json)
     with peers.running(options.peer) as peer:
-        for lines in (20, 121, 2000):
-            _measure(lines, options.clones if lines < 2000 else max(options.clones // 20, 10), peer, options)
+        for lines in options.sizes:
+            for count in options.clones:
+                for state in ("warm", "cold"):
+                    _measure(lines, count, state, peer, options)
+    if not options.json:
+        report.table(_TOLD)
 
 
-def _measure(lines: int, count: int, peer: peers.Peer | None, options: argparse.Namespace) -> None:
+_TOLD: list[tuple[str, str, report.Measurement]] = []
+"""What was measured so far, for the table at the end."""
+
+
+def _measure(lines: int, count: int, state: str, peer: peers.Peer | None, options: argparse.Namespace) -> None:
     base = manifests.unit(0, lines)
     theirs = changed(base, ("set-image-reference", ["*", ":v2.0.0"]), ("set-env", ["*", "UPSTREAM_NEW=1"]))
     mine = clones(base, count)
@@ -73,8 +83,9 @@ def _measure(lines: int, count: int, peer: peers.Peer | None, options: argparse.
         assert expected in first.text, expected
 
     def ours(number: int) -> None:
-        if number % count == 0:
+        if state == "cold" and number % count == 0:
             clear_caches()
+            merge.clear_caches()
         text, own = mine[number % count]
         upgrade(base=base, ours=text, theirs=theirs, own=own)
 
@@ -95,11 +106,13 @@ def _measure(lines: int, count: int, peer: peers.Peer | None, options: argparse.
         peers_way,
         peer,
         rounds=5,
-        our_calls=min(count, 1000) if lines < 2000 else 20,
-        peer_calls=10 if lines < 2000 else 2,
+        our_calls=max(min(count, 1000), 100) if lines < 1000 else max(min(count, 100), 20),
+        peer_calls=10 if lines < 1000 else 2,
     )
-    work = f"upgrade {count} clones of {lines} lines"
-    report.tell(report.Measurement(work, *taken, unit="µs CPU a clone"), as_json=options.json)
+    clones_are = "1 clone" if count == 1 else f"{count} clones"
+    one = report.Measurement(f"upgrade {clones_are} of {lines} lines, {state}", *taken, unit="µs CPU a clone")
+    _TOLD.append((f"upgrade of {lines} lines", f"{clones_are}, {state}", one))
+    report.tell(one, as_json=options.json)
 
 
 def _decoded(output: str) -> str:
@@ -112,8 +125,13 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="processor time of upgrades")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--peer", type=Path, help="path of the reference's function server")
-    parser.add_argument("--clones", type=int, default=1000, help="how many clones to upgrade")
+    parser.add_argument("--clones", type=_numbers, default="1,100,1000", help="how many clones, several with commas")
+    parser.add_argument("--sizes", type=_numbers, default="20,121,2000", help="lines of a unit, several with commas")
     return parser.parse_args()
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
 
 
 if __name__ == "__main__":

@@ -75,6 +75,27 @@ def tell(one: Measurement, *, as_json: bool) -> None:
     print(f"{one.work:62} {one.ours:12.1f} {peer:>12} {ratio:>9}  {one.unit}", flush=True)
 
 
+def table(found: list[tuple[str, str, Measurement]]) -> None:
+    """Print the ratios as one table: a row per piece of work, a column per size, state and number of units.
+
+    Without a peer the cells hold our own times. Each entry is the row, the column and what was measured.
+    """
+    rows = list(dict.fromkeys(row for row, _, _ in found))
+    columns = list(dict.fromkeys(column for _, column, _ in found))
+    cells = {(row, column): one for row, column, one in found}
+    print()
+    print("| work | " + " | ".join(columns) + " |")
+    print("|---|" + "---:|" * len(columns))
+    for row in rows:
+        print(f"| {row} | " + " | ".join(_cell(cells.get((row, column))) for column in columns) + " |", flush=True)
+
+
+def _cell(one: Measurement | None) -> str:
+    if one is None:
+        return ""
+    return f"{one.ours:.0f} µs" if one.ratio is None else f"{one.ratio:.1f}×"
+
+
 def head(*, as_json: bool) -> None:
     """Print the table's head."""
     if not as_json:
