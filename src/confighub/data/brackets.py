@@ -2,7 +2,7 @@
 
 It takes a comment behind a plain value in brackets for a part of the value, and refuses a closing bracket in the column
 of its key, which other readers accept. A copy in which comments and line ends between brackets are spaces means the
-same, byte for byte at the same places.
+same, byte for byte at the same places. A tab behind a colon it takes for a part of the key.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def readable(source: bytes) -> bytearray:
     Raises: NotYaml for brackets nested beyond measure.
     """
     refuse_deep(source)
-    if b" #" in source and _COMMENT_BEFORE_END.search(source):
+    if b":\t" in source or (b" #" in source and _COMMENT_BEFORE_END.search(source)):
         return flattened(source) or bytearray(source)
     return bytearray(source)
 
@@ -57,7 +57,12 @@ FEW = 12
 
 
 def are_simple(source: bytes) -> bool:
-    """Say whether there are no more than FEW brackets, each closed on its own line; never wrong with True."""
+    """Say whether no tab follows a colon, and no more than FEW brackets stand there, each closed on its own line.
+
+    Never wrong with True.
+    """
+    if b":\t" in source:
+        return False
     left = FEW
     for opening, closing in ((b"{", b"}"), (b"[", b"]")):
         at = source.find(opening)
