@@ -18,10 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import manifests
 import peer as peers
 import report
 
+import manifests
 from confighub.data.document import clear_caches
 from confighub.functions import registry
 from confighub.functions.invoke import Invoked, invoke

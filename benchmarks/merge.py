@@ -4,9 +4,9 @@ usage: merge.py [--json] [--peer FUNCTION_SERVER] [--clones 1,100,1000] [--sizes
 
 An upstream unit gets a new image and a new environment variable; each clone has its own namespace, replicas, label and
 log level, recorded as its own. Ours is one ``merge.upgrade`` a clone, its record included. *cold* forgets every text
-before the first clone, upstream's too, so that each clone's is one that was never seen; *warm* keeps them as far as memory is given.
-The peer computes
-upstream's change and patches the clone with it, protected paths given: the two calls that its hub makes.
+before the first clone, upstream's too, so that each clone's is one that was never seen; *warm* keeps them as far as
+memory is given. The peer computes upstream's change and patches the clone with it, protected paths given: the two calls
+that its hub makes.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import manifests
 import peer as peers
 import report
 
+import manifests
 from confighub.data import merge
 from confighub.data.compare import mutations
 from confighub.data.document import clear_caches
