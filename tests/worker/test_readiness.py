@@ -80,7 +80,7 @@ def test_all_that_is_waited_for_is_named() -> None:
     assert found.message == "Deployment web is not ready: 0 of 2 replicas available; Ingress i has no address yet"
 
 
-@pytest.mark.requirement("C-04")
+@pytest.mark.requirement("R-106")
 @pytest.mark.parametrize(
     ("kind", "status", "message"),
     [

@@ -140,3 +140,28 @@ def test_an_api_server_that_is_killed_and_started_again_is_survived(scene: Stage
     assert len(names(scene)) == MANY
     scene.kube.merge(scene.path("configmaps", "part-0"), {"data": {"more": "1"}})
     scene.until_live(unit, lambda live: any(item.get("data") for item in live))
+
+
+def test_a_group_whose_server_is_down_holds_nothing_up(scene: Stage) -> None:
+    name = f"v1.{scene.namespace}.test"
+    service = {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": {"name": name},
+        "spec": {
+            "group": f"{scene.namespace}.test",
+            "version": "v1",
+            "groupPriorityMinimum": 100,
+            "versionPriority": 100,
+            "insecureSkipTLSVerify": True,
+            "service": {"name": "nobody", "namespace": scene.namespace},
+        },
+    }
+    scene.kube.create("/apis/apiregistration.k8s.io/v1/apiservices", service)
+    scene.stop()
+    scene.start()
+
+    outcome = scene.apply(config_map(), unit=new_unit())
+
+    assert outcome.result == "ApplyCompleted", outcome.message
+    scene.kube.delete(f"/apis/apiregistration.k8s.io/v1/apiservices/{name}")

@@ -7,6 +7,7 @@ Source: the Kubernetes API conventions (Status, discovery, watch, server-side ap
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -34,6 +35,9 @@ _BUSY = frozenset({408, 429, 502, 503, 504})
 # A type that does not fit is answered with 500, so these cannot all be waited out.
 _TRIES_OF_500 = 3
 _PAGE = 500
+# A group of an aggregated server that does not answer in this time is as good as absent.
+_GROUP_S = 3.0
+_LOG = logging.getLogger("confighub.worker")
 
 
 @dataclass(frozen=True)
@@ -127,12 +131,12 @@ class Api:
             await asyncio.sleep(wait_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
-    async def resource(self, api_version: str, kind: str) -> Resource | None:
+    async def resource(self, api_version: str, kind: str, *, patience_s: float = _CALL_S) -> Resource | None:
         """Return how the server offers the kind, None when it does not (yet)."""
         found = self._served.get(api_version, {}).get(kind)
         if found is None:
             root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-            answer = await self.call("GET", root)
+            answer = await self.call("GET", root, patience_s=patience_s)
             self._served[api_version] = {
                 one["kind"]: Resource(api_version, one["kind"], one["name"], one["namespaced"], tuple(one["verbs"]))
                 for one in answer.body.get("resources") or []
@@ -142,11 +146,17 @@ class Api:
         return found
 
     async def all_resources(self) -> list[Resource]:
-        """Return every kind of the server, each in the version it prefers."""
+        """Return every kind of the server, each in the version it prefers.
+
+        A group whose own server is down is left out: nobody should wait for a metrics server to apply a unit.
+        """
         found: list[Resource] = []
         groups = (await self.call("GET", "/apis")).body.get("groups") or []
         versions = ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
-        await asyncio.gather(*(self.resource(version, "") for version in versions))
+        asked = (self.resource(version, "", patience_s=_GROUP_S) for version in versions)
+        for answer in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(answer, BaseException):
+                _LOG.info("a group is left out: %s", answer)
         for version in versions:
             found += self._served.get(version, {}).values()
         return found
