@@ -21,30 +21,10 @@ from confighub.hub.hub import Hub
 from confighub.hub.usecases import people
 from confighub.settings import HubSettings
 from tests.hub.databases import database_for, is_on_postgresql
+from tests.manifests import WEB as WEB
 
 USER, PASSWORD = "alice@example.com", "wonderland"
 START_TIMEOUT_S = 60.0
-
-WEB = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: web # the front
-  namespace: shop
-spec:
-  replicas: 1
-  selector:
-    matchLabels:
-      app: web
-  template:
-    metadata:
-      labels:
-        app: web
-    spec:
-      containers:
-        - name: web
-          image: example/web:v1.0.0
-"""
 
 
 def b64(text: str) -> str:
