@@ -136,7 +136,8 @@ class _Run:
         except (BadPath, BadRequest) as error:
             self._failed(error.message)
             return error.message
-        if text != self.yaml and changes_nothing(self.mutations) and self._is_wire_form():
+        has_empty_records = bool(self.mutations) and changes_nothing(self.mutations)
+        if text != self.yaml and has_empty_records and self._is_wire_form():
             # calls that changed nothing leave no record behind
             self.mutations = records
         else:
