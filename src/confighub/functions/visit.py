@@ -138,7 +138,7 @@ def _unread_places(
     return found
 
 
-_FEW = 16
+_FEW = 20
 """Up to so many steps of a plan are looked up one by one."""
 
 
