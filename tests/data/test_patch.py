@@ -115,7 +115,9 @@ def merged(data: Any, patch: Any) -> Any:
 
 
 KEYS = st.sampled_from(["a", "b", "c", "d.e", "f/g"])
-LEAVES = st.one_of(st.integers(-9, 9), st.booleans(), st.text("xyz: #'\"\n", max_size=6), st.floats(0, 1).map(str))
+# Plain notation only: PyYAML writes the text 1e-05 without quotes, and YAML 1.2 reads a number there.
+NUMERALS = st.integers(0, 999).map(lambda thousandths: f"0.{thousandths:03}")
+LEAVES = st.one_of(st.integers(-9, 9), st.booleans(), st.text("xyz: #'\"\n", max_size=6), NUMERALS)
 DATA = st.dictionaries(KEYS, st.recursive(LEAVES, lambda one: st.dictionaries(KEYS, one, max_size=3), max_leaves=8))
 PATCHES = st.dictionaries(
     KEYS,
