@@ -58,6 +58,17 @@ def test_readiness_is_by_kind(item: dict[str, Any], message: str) -> None:
     assert not found.is_hopeless
 
 
+def test_what_is_not_supported_here_is_as_ready_as_it_will_be() -> None:
+    said = "not supported here: StatefulSet has no effect on a laptop"
+    metadata = {"name": "database", "generation": 1}
+    status = condition("Supported", "False", readiness.NOT_SUPPORTED, said)
+    item = {"kind": "StatefulSet", "metadata": metadata, "spec": {"replicas": 1}, "status": status}
+
+    found = readiness.of_objects([deployment(), item])
+
+    assert (found.is_ready, found.message) == (True, said)
+
+
 def test_old_replicas_that_are_still_there_count() -> None:
     found = readiness.of_object(deployment(replicas=2) | {"status": deployment()["status"] | {"replicas": 3}})
 

@@ -171,7 +171,8 @@ class LaptopBridge:
             state = readiness.of_objects(now.objects)
             blob = msgspec.json.encode(now.objects)
             if state.is_ready:
-                return Outcome("ApplyCompleted", "all resources are ready", live_state=blob)
+                message = "; ".join(["all resources are ready", *([state.message] if state.message else [])])
+                return Outcome("ApplyCompleted", message, live_state=blob)
             if state.is_hopeless:
                 return Outcome("ApplyFailed", state.message, live_state=blob)
             left_s = deadline - time.monotonic()

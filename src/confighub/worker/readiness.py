@@ -4,6 +4,7 @@ A Namespace is Active; a Deployment has seen its newest generation and has exact
 all updated and available; a Service answers, and has an endpoint when replicas are meant to be behind it;
 an Ingress is accepted, which where no controller serves its class the API server alone does; a Job is complete, a
 definition of a kind is established. Other kinds are ready when they exist and do not themselves say otherwise.
+What is reported as not supported where it was applied is as ready as it will be there.
 Source: requirement C-04; kubectl's rollout status for workloads; kstatus for kinds of others.
 """
 
@@ -41,23 +42,31 @@ class Readiness:
     message: str = ""
 
 
+NOT_SUPPORTED = "NotSupportedHere"
+"""The reason of the condition Supported on an object that has no effect where it was applied."""
+
 READY = Readiness(is_ready=True)
 
 
 def of_objects(objects: list[Manifest]) -> Readiness:
-    """Return the least of all objects: a hopeless one first, then one that is not ready; ready when all are."""
+    """Return the least of all objects: a hopeless one first, then one that is not ready; ready when all are.
+
+    The message of what is ready names what is not supported there, and is empty else.
+    """
     found = [of_object(item) for item in objects]
     for state in found:
         if state.is_hopeless:
             return state
     waiting = [state for state in found if not state.is_ready]
-    if not waiting:
-        return READY
-    return Readiness(is_ready=False, message="; ".join(state.message for state in waiting))
+    said = dict.fromkeys(state.message for state in waiting or found if state.message)
+    return Readiness(is_ready=not waiting, message="; ".join(said))
 
 
 def of_object(item: Manifest) -> Readiness:
     """Return one object's readiness."""
+    unsupported = _condition(item, "Supported")
+    if unsupported.get("status") == "False" and unsupported.get("reason") == NOT_SUPPORTED:
+        return Readiness(is_ready=True, message=str(unsupported.get("message") or ""))
     rule = _RULES.get(str(item.get("kind")))
     return rule(item) if rule else _other(item)
 

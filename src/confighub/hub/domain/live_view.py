@@ -2,7 +2,7 @@
 
 The worker's blob is opaque to the rest of the hub. It is read here as Kubernetes-shaped
 objects: a JSON list, a ``List``, or YAML documents. One rule a kind says what ready means;
-a kind without rule is ready when it exists.
+a kind without rule is ready when it exists, and what is not supported where it was applied is so too.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def live_status(blob: bytes, *, revision_num: int = 0) -> LiveStatus:
         return LiveStatus(status=DEGRADED, revision_num=revision_num, message=f"unreadable live state: {error}")
     if not objects:
         return LiveStatus(revision_num=revision_num)
-    found = [_READY.get(str(one.get("kind")), _exists)(one) for one in objects]
-    worst = min(found, key=lambda pair: _ORDER.index(pair[0]))
+    found = [_unsupported(one) or _READY.get(str(one.get("kind")), _exists)(one) for one in objects]
+    worst = min(found, key=lambda pair: (_ORDER.index(pair[0]), not pair[1]))
     return LiveStatus(
         status=worst[0],
         replicas=sum(_desired(one) for one in objects),
@@ -114,6 +114,12 @@ Ready = tuple[str, str]
 
 def _exists(_: Object) -> Ready:
     return RUNNING, ""
+
+
+def _unsupported(one: Object) -> Ready | None:
+    """Running is as much as an object can be that has no effect where it was applied; the message says so."""
+    said = next((c.message for c in _conditions(one) if c.reason == "NotSupportedHere" and c.status == "False"), None)
+    return None if said is None else (RUNNING, f"{_name(one)}: {said}")
 
 
 def _namespace(one: Object) -> Ready:
@@ -169,7 +175,7 @@ def _name(one: Object) -> str:
 
 
 def _desired(one: Object) -> int:
-    if one.get("kind") not in _WORKLOADS:
+    if one.get("kind") not in _WORKLOADS or _unsupported(one):
         return 0
     # Kubernetes runs one replica when the field is left out.
     return int(one.get("spec", {}).get("replicas", 1))
