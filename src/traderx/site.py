@@ -65,8 +65,15 @@ class Site:
     def set_up_laptop(self, environment: str) -> None:
         """Make worker and target for this machine and point the environment's units at it; nothing is started.
 
-        The worker then reaches no cluster any more, so what it knew of clusters is forgotten.
+        The worker then reaches no cluster any more, so what it knew of clusters is forgotten, and a process that
+        works on them is ended.
         """
+        name = worker_process(environment)
+        process = self.stack.processes.known().get(name)
+        if process is not None and "--kubeconfig" in process.command:
+            # first, or it would be woken again and find its file gone
+            self.stack.processes.stop_all([name])
+            self.stack.processes.forget(name)
         kubeconfig_of(self.project, environment).unlink(missing_ok=True)
         worker = ensure_worker(self.hub, self.project, environment, self.say)
         target = ensure_laptop_target(self.hub, self.project, environment, worker, self.say)

@@ -70,10 +70,16 @@ def _refuse_elsewhere(site: Site) -> None:
 
 
 def _restart_others(site: Site) -> None:
-    """Start the workers of other environments that were started once; the runtime brings their services back."""
+    """Start the workers of other environments that were started once; the runtime brings their services back.
+
+    One that does not come up is told and stops nothing: the first environment does not need it.
+    """
     for environment in topology.ENVIRONMENTS:
         if environment != FIRST:
-            site.wake_worker(environment)
+            try:
+                site.wake_worker(environment)
+            except ConfigHubError as error:
+                site.say(f"{environment}: {error}; going on without it")
 
 
 def _deploy_first(site: Site) -> None:

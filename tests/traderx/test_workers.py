@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
 from confighub.errors import BadRequest, NotFound, RetryLater
 from tests.traderx.conftest import Installed
 from traderx import topology
-from traderx.clusters import clusters_of, keep_cluster, read_cluster
+from traderx.clusters import clusters_of, keep_cluster, kubeconfig_of, read_cluster
 from traderx.site import Site
-from traderx.stack import Stack
+from traderx.stack import Stack, worker_process
+from traderx.up import _restart_others
 from traderx.workers import (
     await_cluster_target,
     count_pointed,
@@ -153,6 +156,41 @@ def test_an_environment_that_comes_back_to_this_machine_forgets_its_clusters(
 
     assert clusters_of(installed.project, "staging") == []
     assert not site.is_on_cluster("staging")
+
+
+def started(site: Site, environment: str, code: str) -> str:
+    """Start a process as an environment's worker that works on a cluster, and return its name."""
+    kubeconfig = str(kubeconfig_of(site.project, environment))
+    name = worker_process(environment)
+    words = ["worker", "--space", "x", "--provider", "kubernetes", "--kubeconfig", kubeconfig]
+    site.stack.processes.start(name, [sys.executable, "-c", code, *words])
+    return name
+
+
+def test_the_worker_on_a_cluster_is_forgotten_with_its_file(installed: Installed) -> None:
+    site = Site(installed.project, installed.hub, Stack(installed.project, print), is_own=True, say=print)
+    name = started(site, "staging", "import time; time.sleep(60)")
+    worker = psutil.Process(site.stack.processes.known()[name].pid)
+
+    site.set_up_laptop("staging")
+
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
+    assert name not in site.stack.processes.known()
+
+
+def test_bringing_up_goes_on_without_the_worker_of_another_environment(installed: Installed) -> None:
+    said: list[str] = []
+    site = Site(installed.project, installed.hub, Stack(installed.project, print), is_own=True, say=said.append)
+    ensure_worker(installed.hub, installed.project, "prod", print)
+    name = started(site, "prod", "")
+
+    _restart_others(site)
+    site.stack.processes.stop_all([name])
+    site.stack.processes.forget(name)
+
+    assert len(said) == 1
+    assert said[0].startswith("prod: worker-prod did not come up")
+    assert said[0].endswith("going on without it")
 
 
 def test_an_environment_with_a_unit_on_a_cluster_is_on_a_cluster(installed: Installed) -> None:
