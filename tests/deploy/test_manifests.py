@@ -49,6 +49,14 @@ def test_every_container_runs_as_nobody_special_and_leaves_its_image_alone() -> 
             }
 
 
+def test_no_container_is_told_a_secret_on_its_command_line() -> None:
+    for pod in pods():
+        for one in pod["containers"]:
+            secret = [env["name"] for env in one.get("env", []) if "secretKeyRef" in env.get("valueFrom", {})]
+            words = " ".join([*one.get("command", []), *one.get("args", [])])
+            assert not [name for name in secret if f"$({name})" in words or f"${name}" in words]
+
+
 def test_every_image_is_pinned() -> None:
     images = [one["image"] for pod in pods() for one in pod["containers"]]
 
