@@ -107,7 +107,7 @@ def drift_detector(
     if history:
         return _show_history(site, detector, watched, history, as_json)
     if refresh:
-        ask_workers(site.hub, watched, timeout_s=options.timeout_s)
+        ask_workers(site.hub, watched, say, timeout_s=options.timeout_s)
     if once or options.forced:
         return _once(detector, watched, as_json)
     say(f"watching {', '.join(str(space['Slug']) for space in watched.spaces)}; end with Ctrl-C")

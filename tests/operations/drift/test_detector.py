@@ -17,6 +17,7 @@ from confighub.operations.deploy import Options as DeployOptions
 from confighub.operations.deploy import deploy, read_units
 from confighub.operations.drift.detector import Breaker, Detector, Options
 from confighub.operations.drift.outcome import Handled
+from confighub.operations.drift.risk import Policy, Rule
 from confighub.operations.drift.watched import ask_workers, find_watched
 from confighub.operations.plan import in_order
 from tests.api.worker import Event, data_of
@@ -41,9 +42,12 @@ class Cluster:
         self.stage = stage
         self.objects: dict[str, list[dict[str, Any]]] = {}
         self.is_stubborn = False
+        self.silent: set[str] = set()
 
     def decide(self, event: Event) -> Verdict:
         payload = event["Data"]["Payload"]
+        if payload["UnitID"] in self.silent:
+            return Verdict(silent=True)
         if event["Data"]["Action"] == "Refresh":
             return Verdict(result="RefreshAndDrifted", message="Widget x: spec.size is 3 and not 2")
         if not (self.is_stubborn and payload["UnitID"] in self.objects):
@@ -196,6 +200,80 @@ def test_a_correction_that_does_not_help_has_failed(cluster: Cluster) -> None:
     assert "still" in found[0].message
 
 
+def test_what_a_worker_that_is_away_leaves_is_told_and_stops_no_other(cluster: Cluster) -> None:
+    dev = cluster.stage
+    ids = [dev.unit("a"), dev.unit("b")]
+    bring_up(dev)
+    cluster.silent.add(ids[0])
+    for unit_id in ids:
+        cluster.change(unit_id, replicas=4)
+
+    found = detector(dev, timeout_s=0.5).once()
+
+    assert states(found) == [("a", "failed"), ("b", "corrected")]
+
+
+def test_the_watch_goes_on_after_a_worker_that_was_away(cluster: Cluster) -> None:
+    dev = cluster.stage
+    ids = [dev.unit("a"), dev.unit("b")]
+    bring_up(dev)
+    cluster.silent.add(ids[0])
+    said: list[str] = []
+    watched = find_watched(dev.hub, [dev.space], sets=(), filters=())
+    looking = Detector(dev.hub, watched, Options(timeout_s=0.5), said.append)
+    for unit_id in ids:
+        cluster.change(unit_id, replicas=4)
+
+    handled = next(looking.watch(interval_s=0.05))
+
+    assert states([handled]) == [("b", "corrected")]
+    assert said[0].startswith(f"waiting: {dev.space}/a: ")
+    assert ids[0] not in looking._told
+
+
+def test_what_failed_is_tried_again_after_its_share_of_the_window(cluster: Cluster) -> None:
+    dev = cluster.stage
+    unit_id = dev.unit("a")
+    bring_up(dev)
+    cluster.is_stubborn = True
+    cluster.change(unit_id, replicas=10)
+    watch = detector(dev, timeout_s=0.3, breaker=Breaker(corrections=2, window_s=0.2)).watch(interval_s=0.05)
+
+    assert next(watch).state == "failed"
+    cluster.is_stubborn = False
+    assert next(watch).state == "corrected"
+
+
+def test_what_is_accepted_and_not_applied_keeps_nothing_else_from_being_corrected(cluster: Cluster) -> None:
+    dev = cluster.stage
+    unit_id = dev.unit("a")
+    bring_up(dev)
+    template = cluster.objects[unit_id][0]["spec"]["template"]
+    template["spec"]["containers"][0]["image"] = "example/confighubplaceholder:v1"
+    cluster.change(unit_id, replicas=10)
+    policy = Policy(rules=(Rule(action="accept", path="*.image"),))
+
+    (found,) = detector(dev, policy=policy).once()
+
+    assert (found.state, found.remains) == ("corrected", True)
+    assert "is not applied: gates are closed" in found.message
+    assert cluster.objects[unit_id][0]["spec"]["replicas"] == 1
+
+
+def test_workers_that_are_away_are_passed_over_when_asked(cluster: Cluster) -> None:
+    dev = cluster.stage
+    ids = [dev.unit("a"), dev.unit("b"), dev.unit("c")]
+    bring_up(dev)
+    cluster.silent.add(ids[0])
+    dev.hub.sets.create({"Slug": "pair", "Where": "Labels.service IN ('a', 'b')"}, space_id=dev.space_id)
+    said: list[str] = []
+
+    ask_workers(dev.hub, find_watched(dev.hub, [dev.space], sets=["pair"], filters=()), said.append, timeout_s=1.5)
+
+    assert [line.split(" is ")[0] for line in said] == [f"{dev.space}/a"]
+    assert states(detector(dev).once()) == [("b", "asked")]
+
+
 def test_replicas_are_left_to_an_autoscaler(cluster: Cluster) -> None:
     dev = cluster.stage
     unit_id = dev.unit("a")
@@ -210,7 +288,7 @@ def test_what_only_a_worker_reports_is_asked_about(cluster: Cluster) -> None:
     dev = cluster.stage
     dev.unit("a")
     bring_up(dev)
-    ask_workers(dev.hub, find_watched(dev.hub, [dev.space], sets=(), filters=()), timeout_s=10)
+    ask_workers(dev.hub, find_watched(dev.hub, [dev.space], sets=(), filters=()), print, timeout_s=10)
 
     found = detector(dev).once()
 

@@ -8,6 +8,7 @@ operation under way is left alone, and so is a difference that is not there at a
 from __future__ import annotations
 
 import json
+import math
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,9 +18,7 @@ from typing import Any
 
 import yaml
 
-from confighub.client.collection import conjoined
 from confighub.client.hub import HubClient
-from confighub.client.names import Selection
 from confighub.client.transport import Wire
 from confighub.errors import ConfigHubError, RetryLater
 from confighub.operations.alerts import Receiver, send
@@ -27,7 +26,7 @@ from confighub.operations.drift.compare import Difference, Manifest, compare
 from confighub.operations.drift.correction import patch_of
 from confighub.operations.drift.outcome import Drifted, Handled, alert_of, command, in_words, ways_out
 from confighub.operations.drift.risk import Action, Policy, Risk, highest
-from confighub.operations.drift.watched import Watched
+from confighub.operations.drift.watched import Watched, live_records
 from confighub.operations.guard import Say
 
 CORRECTED = "drift corrected"
@@ -65,7 +64,7 @@ class Detector:
     def __init__(self, hub: HubClient, watched: Watched, options: Options, say: Say) -> None:
         self.hub, self.watched, self.options, self.say = hub, watched, options, say
         self._texts: dict[tuple[str, int], list[Manifest]] = {}
-        self._told: dict[str, tuple[str, ...]] = {}
+        self._told: dict[str, tuple[tuple[str, ...], float]] = {}
         self.looked_at = 0
 
     def look(self) -> list[Drifted]:
@@ -81,12 +80,13 @@ class Detector:
         if not first:
             return []
         time.sleep(_PAUSE_S)
-        return [self.handle(one) for one in self.look() if one.key in first]
+        return [self._handle_once(one) for one in self.look() if one.key in first]
 
     def watch(self, *, interval_s: float, until: Callable[[], bool] = lambda: False) -> Iterator[Handled]:
         """Yield what became of each drift as it comes, until told to stop; a hub that is away is waited for.
 
-        Drift that a person is asked about is told once, and again when it changes.
+        Drift that a person is asked about is told once, and again when it changes; what failed or was stopped is
+        tried again after a while, what only has to wait at the next look.
         """
         before: set[tuple[str, ...]] = set()
         while not until():
@@ -97,22 +97,48 @@ class Detector:
                     self._told.pop(unit_id)
                 for one in now:
                     unit_id = str(one.unit["UnitID"])
-                    if one.key in before and self._told.get(unit_id) != one.key:
+                    told, until_s = self._told.get(unit_id, ((), 0.0))
+                    if one.key not in before or (told == one.key and time.monotonic() < until_s):
+                        continue
+                    try:
                         handled = self.handle(one)
-                        if handled.remains:
-                            self._told[unit_id] = one.key
-                        yield handled
+                    except RetryLater as error:
+                        self.say(f"waiting: {one.space}/{one.slug}: {error.message}")
+                        continue
+                    if handled.remains:
+                        self._told[unit_id] = (one.key, time.monotonic() + self._silence_s(handled))
+                    yield handled
                 before = {one.key for one in now}
             except RetryLater as error:
                 self.say(f"waiting: {error.message}")
             time.sleep(interval_s)
 
     def handle(self, drifted: Drifted) -> Handled:
-        """Do about one unit's drift what the policy says, tell it, and return what was done."""
+        """Do about one unit's drift what the policy says, tell it, and return what was done.
+
+        Raises: RetryLater when the hub or the unit's worker is away.
+        """
         began = time.monotonic()
         risk = highest(drifted.differences) if drifted.differences else Risk.HIGH
         handled = self._act(drifted, Handled(drifted, risk, "asked"))
-        handled = replace(handled, seconds=time.monotonic() - began)
+        return self._tell(replace(handled, seconds=time.monotonic() - began))
+
+    def _handle_once(self, drifted: Drifted) -> Handled:
+        """Handle it when there is no next look: what would have to wait has failed."""
+        try:
+            return self.handle(drifted)
+        except RetryLater as error:
+            risk = highest(drifted.differences) if drifted.differences else Risk.HIGH
+            return self._tell(Handled(drifted, risk, "failed", str(error)))
+
+    def _silence_s(self, handled: Handled) -> float:
+        """How long the same drift is left alone after this."""
+        breaker = self.options.breaker
+        # so many tries fit in the window that the breaker stops none of them
+        pauses = {"failed": breaker.window_s / max(breaker.corrections, 1), "stopped": breaker.window_s}
+        return pauses.get(handled.state, math.inf)
+
+    def _tell(self, handled: Handled) -> Handled:
         if handled.state == "ignored":
             return handled
         for line in in_words(handled):
@@ -145,11 +171,16 @@ class Detector:
         if self.options.is_dry_run:
             return replace(handled, state="would correct" if is_correction else "would accept", message="a dry run")
         try:
-            if accepted:
-                message, is_applied = self._accept(drifted, accepted)
-                if not is_correction or not is_applied:
-                    return replace(handled, state="accepted", message=message)
-            return self._correct(drifted, handled)
+            if not accepted:
+                return self._correct(drifted, handled)
+            message, is_applied = self._accept(drifted, accepted)
+            handled = replace(handled, state="accepted", message=message, is_waiting=not is_applied)
+            if not is_correction:
+                return handled
+            done = self._correct(drifted, handled)
+            return replace(done, message=f"{message}; {done.message}")
+        except RetryLater:
+            raise
         except ConfigHubError as error:
             return replace(handled, state="failed", message=str(error))
 
@@ -211,16 +242,7 @@ class Detector:
                 yield problem
 
     def _records(self) -> Iterator[Wire]:
-        seen: set[str] = set()
-        for space in self.watched.spaces:
-            for chosen in self.watched.selections or (Selection(),):
-                where = conjoined(chosen.where, "LiveRevisionNum > 0")
-                query = {**chosen.query, "where": where}
-                for record in self.hub.units.list(space_id=str(space["SpaceID"]), select=_SELECT, **query):
-                    unit_id = str(record["Unit"]["UnitID"])
-                    if unit_id not in seen:
-                        seen.add(unit_id)
-                        yield {**record, "Space": space}
+        return live_records(self.hub, self.watched, select=_SELECT)
 
     def _drift_of(self, record: Wire) -> Drifted | None:
         unit, event, target = record["Unit"], record.get("LatestUnitEvent") or {}, record.get("Target") or {}

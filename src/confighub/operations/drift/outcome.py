@@ -47,7 +47,10 @@ class Drifted:
 
 @dataclass(frozen=True)
 class Handled:
-    """What became of one unit's drift. ``seconds`` is from the look that saw it to its end."""
+    """What became of one unit's drift. ``seconds`` is from the look that saw it to its end.
+
+    ``is_waiting`` tells that live values were accepted into a revision that could not be applied.
+    """
 
     drifted: Drifted
     risk: Risk
@@ -55,11 +58,12 @@ class Handled:
     message: str = ""
     seconds: float = 0.0
     undelivered: tuple[str, ...] = ()
+    is_waiting: bool = False
 
     @property
     def remains(self) -> bool:
-        """Whether the drift is still there."""
-        return self.state not in ("corrected", "accepted", "ignored")
+        """Whether the drift is still there, or what was accepted of it still waits to be applied."""
+        return self.is_waiting or self.state not in ("corrected", "accepted", "ignored")
 
     def as_json(self) -> Wire:
         """Return it for programs."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from confighub.client.collection import any_of, conjoined, quoted
+from confighub.client.collection import conjoined, quoted
 from confighub.client.hub import HubClient
 from confighub.client.names import Selection
 from confighub.client.transport import Wire
+from confighub.errors import ConfigHubError
+from confighub.operations.guard import Say
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,35 @@ def find_watched(
     return Watched(tuple(found), tuple(selections), namespace)
 
 
-def ask_workers(hub: HubClient, watched: Watched, *, timeout_s: float) -> None:
-    """Have the workers compare what they run; what they find is then in the hub. Workers that are away are skipped."""
-    where = conjoined("LiveRevisionNum > 0", any_of("SpaceID", [str(space["SpaceID"]) for space in watched.spaces]))
-    found = [one["Unit"] for one in hub.units.list(where=where, select="Slug", include="")]
-    operations = [hub.units.refresh(unit["UnitID"], space_id=unit["SpaceID"]) for unit in found if unit]
-    for operation in operations:
-        hub.units.wait(operation, timeout_s=timeout_s)
+def live_records(hub: HubClient, watched: Watched, *, select: str) -> Iterator[Wire]:
+    """Yield the extended units that are looked at and live, each once, with its space."""
+    seen: set[str] = set()
+    for space in watched.spaces:
+        for chosen in watched.selections or (Selection(),):
+            query = {**chosen.query, "where": conjoined(chosen.where, "LiveRevisionNum > 0")}
+            for record in hub.units.list(space_id=str(space["SpaceID"]), select=select, **query):
+                unit_id = str(record["Unit"]["UnitID"])
+                if unit_id not in seen:
+                    seen.add(unit_id)
+                    yield {**record, "Space": space}
+
+
+def ask_workers(hub: HubClient, watched: Watched, say: Say, *, timeout_s: float) -> None:
+    """Have the workers compare what they run; what they find is then in the hub.
+
+    ``timeout_s`` is for all of them together. A unit whose worker is away, or that is refused, is told and passed over.
+    """
+    deadline = time.monotonic() + timeout_s
+    asked: list[tuple[str, Wire]] = []
+    for record in live_records(hub, watched, select="Slug,TargetID"):
+        unit = record["Unit"]
+        name = f"{record['Space']['Slug']}/{unit['Slug']}"
+        try:
+            asked.append((name, hub.units.refresh(unit["UnitID"], space_id=unit["SpaceID"])))
+        except ConfigHubError as error:
+            say(f"{name} is not compared by its worker: {error}")
+    for name, operation in asked:
+        try:
+            hub.units.wait(operation, timeout_s=max(0.0, deadline - time.monotonic()))
+        except ConfigHubError as error:
+            say(f"{name} is not compared by its worker: {error.message}")
