@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from itertools import count
@@ -14,6 +13,7 @@ from click.shell_completion import ShellComplete
 from confighub.cli.clicked import ROOT
 from confighub.client.session import Home
 from tests.cli.conftest import Terminal
+from tests.conftest import need
 from tests.manifests import WEB
 
 SERVICE = """\
@@ -540,9 +540,7 @@ def test_every_noun_is_listed_by_an_expression_or_a_filter(alice: Terminal, proj
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_real_shell_completes_slugs_from_the_hub(alice: Terminal, project: str, tmp_path: Path, shell: str) -> None:
-    program = shutil.which(shell)
-    if program is None:
-        pytest.skip(f"{shell} is not installed")
+    program = need(shell, f"apt-get install {shell}")
     cub = tmp_path / "bin" / "cub"
     cub.parent.mkdir()
     cub.write_text(f"#!/bin/sh\nexec {sys.executable} -c 'from confighub.cli.main import run; run()' \"$@\"\n")
