@@ -1,4 +1,4 @@
-"""The line to the hub: who am I, the stream of events, results and live states, all on one h2 connection.
+"""The line to the hub over h2: who am I, results and live states on one connection, the stream of events on its own.
 
 Source: the worker protocol of the public API; ``live_state`` is this hub's own addition.
 """
@@ -40,7 +40,7 @@ class HubLink:
         self._http = self._new_client()
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection; the one of a stream ends with it."""
         await self._http.aclose()
 
     def _new_client(self) -> httpx2.AsyncClient:
@@ -50,15 +50,14 @@ class HubLink:
             trust_env=False,
             timeout=_TIMEOUT_S,
             headers={"Authorization": f"Bearer {self._secret}", "User-Agent": "confighub-worker"},
-            # One connection carries all streams; a broken one is replaced.
+            # One connection carries all calls; a broken one is replaced.
             limits=httpx2.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=None),
         )
 
     async def _renew(self) -> None:
         """Begin with a fresh pool: after a hub was killed, broken connections may keep their places in the old one."""
         old, self._http = self._http, self._new_client()
-        with suppress(Exception):
-            await old.aclose()
+        await _let_go(old)
 
     async def me(self) -> BridgeWorker:
         """Return what the hub knows of this worker."""
@@ -72,8 +71,12 @@ class HubLink:
         """
         timeout = httpx2.Timeout(_TIMEOUT_S, read=self._silence_s)
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
+        # The stream gets a connection of its own. On a shared one, httpx2 (httpcore2 2.16) lets streams read in turns,
+        # and one whose answer another has read meanwhile still waits for its turn. Behind this stream, which reads
+        # until the next event, reports hung for up to a heartbeat although their answers were there.
+        http = self._new_client()
         try:
-            async with self._http.stream(
+            async with http.stream(
                 "POST", f"{self._worker}/stream", content=to_wire(info), headers=headers, timeout=timeout
             ) as answer:
                 if answer.status_code != 200:
@@ -88,6 +91,8 @@ class HubLink:
         except httpx2.HTTPError as error:
             await self._renew()
             raise _broken("the stream", error) from error
+        finally:
+            await _let_go(http)
 
     async def send(self, result: ActionResult) -> None:
         """Report how far an operation is, or how it ended."""
@@ -117,6 +122,12 @@ class HubLink:
         if answer.status_code != 200:
             raise _refusal(path, answer)
         return answer
+
+
+async def _let_go(http: httpx2.AsyncClient) -> None:
+    """Close the client, however broken its connections are."""
+    with suppress(Exception):
+        await http.aclose()
 
 
 def _broken(what: str, error: Exception) -> RetryLater:
