@@ -162,5 +162,6 @@ class DiligentWorker:
             async for event in events:
                 connected.set()
                 if event["Event"] == "BridgeWorkerEvent":
-                    await self.worker.complete(event, self.answer(event))
+                    # Kept first: who sees the result may look at once.
                     self.done.append(event)
+                    await self.worker.complete(event, self.answer(event))
