@@ -84,8 +84,8 @@ def _sizes(environment: topology.Environment) -> Iterable[Difference]:
 def install_envs(hub: HubClient, project: Project, say: Say, *, wanted: Collection[str] = ()) -> None:
     """Make the three environments: spaces, clones, links and differences, each once.
 
-    ``wanted`` names addons that are there only when asked for. Raises: NotFound when the base or such an addon is
-    missing; ConfigHubError when a clone or a call is refused.
+    ``wanted`` names addons that are there only when asked for; one that an environment has already is wanted there.
+    Raises: NotFound when the base or such an addon is missing; ConfigHubError when a clone or a call is refused.
     """
     refuse_unknown(wanted)
     name = project.name()
@@ -93,9 +93,11 @@ def install_envs(hub: HubClient, project: Project, say: Say, *, wanted: Collecti
     for environment in topology.ENVIRONMENTS:
         row = next(row for row in topology.SPACES if row.suffix == environment)
         space_id = ensure_space(hub, row, name, say)
-        _clone_missing(hub, name, environment, space_id, say, wanted)
-        ensure_links(hub, space_id, environment, say, wanted=wanted)
-        _make_different(hub, environment, space_id, say, wanted)
+        present = unit_ids(hub, space_id)
+        here = {*wanted, *(one.slug for one in topology.ADDONS if not one.is_wanted and one.slug in present)}
+        _clone_missing(hub, name, environment, space_id, say, here)
+        ensure_links(hub, space_id, environment, say, wanted=here)
+        _make_different(hub, environment, space_id, say, here)
 
 
 def refuse_unknown(wanted: Collection[str]) -> None:

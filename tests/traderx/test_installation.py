@@ -288,9 +288,24 @@ def test_an_addon_that_was_asked_for_comes_with_links_and_namespace(installed: I
     assert [one["ToUnitID"] for one in links].count(unit["UnitID"]) == len(topology.DATABASE_CLIENTS)
 
 
-def take_out(installed: Installed, slug: str) -> None:
-    """Remove the unit and the links to it from every environment."""
-    for environment in topology.ENVIRONMENTS:
+def test_an_addon_whose_installation_was_interrupted_is_finished_by_the_next(installed: Installed) -> None:
+    base, dev = installed.space_id("base"), installed.space_id("dev")
+    installed.hub.units.create_all(
+        {"Labels": {"environment": "dev"}},
+        where=f"Slug = 'postgresql' AND SpaceID = {quoted(base)}",
+        where_space=f"SpaceID = {quoted(dev)}",
+    )
+
+    install_envs(installed.hub, installed.project, print)
+
+    found = documents(installed.text("dev", "postgresql"))
+    take_out(installed, "postgresql", "dev")
+    assert {one["metadata"]["namespace"] for one in found} == {"traderx-dev"}
+
+
+def take_out(installed: Installed, slug: str, *environments: str) -> None:
+    """Remove the unit and the links to it from the environments, which are all unless named."""
+    for environment in environments or topology.ENVIRONMENTS:
         space_id, unit_id = installed.space_id(environment), installed.units(environment)[slug]["UnitID"]
         for one in installed.hub.links.list(space_id=space_id):
             if unit_id in (one["Link"]["FromUnitID"], one["Link"]["ToUnitID"]):
