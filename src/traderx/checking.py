@@ -6,7 +6,7 @@ import json
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +22,14 @@ _TIMEOUT_S = 5.0
 _PATIENCE_S = 60.0
 """How old a trade may be that is not settled; an undisturbed one takes milliseconds."""
 
+_LOOKS = 3
+"""How often the books are read when they do not balance: a trade may be booked between two answers."""
+_PAUSE_S = 0.2
+
 Json = Any
+Trades = list[dict[str, Any]]
+Positions = list[dict[str, Any]]
+Books = tuple[Trades, Positions]
 
 
 @dataclass(frozen=True)
@@ -61,9 +68,19 @@ def verify_data(site: Site, environment: str) -> list[Finding]:
     Raises: NotFound when a service that knows has no address.
     """
     status = read_status(site, environment)
+
+    def read_books() -> Books:
+        return _read(status, "position-service", "/trades"), _read(status, "position-service", "/positions")
+
+    def read_again() -> Books:
+        time.sleep(_PAUSE_S)
+        return read_books()
+
+    trades, positions = read_books()
     return judge(
-        trades=_read(status, "position-service", "/trades"),
-        positions=_read(status, "position-service", "/positions"),
+        trades=trades,
+        positions=positions,
+        again=read_again,
         accounts={one["id"] for one in _read(status, "account-service", "/account/")},
         tickers={one["ticker"] for one in _read(status, "reference-data", "/stocks")},
         now=datetime.now(UTC),
@@ -72,17 +89,21 @@ def verify_data(site: Site, environment: str) -> list[Finding]:
 
 def judge(
     *,
-    trades: list[dict[str, Any]],
-    positions: list[dict[str, Any]],
+    trades: Trades,
+    positions: Positions,
     accounts: set[int],
     tickers: set[str],
     now: datetime,
+    again: Callable[[], Books],
 ) -> list[Finding]:
-    """Return whether the books balance, from what the services answered."""
+    """Return whether the books balance, from what the services answered.
+
+    Trades and positions are two answers; where they differ, ``again`` reads both anew, and only what stays counts.
+    """
     return [
         _unique(trades),
         _settled(trades, now),
-        _balanced(trades, positions),
+        _balanced(trades, positions, again),
         _known("accounts", {one["accountId"] for one in trades}, accounts),
         _known("securities", {one["security"] for one in trades}, tickers),
     ]
@@ -146,19 +167,30 @@ def _settled(trades: list[dict[str, Any]], now: datetime) -> Finding:
     return Finding("trades settled", not stuck, said + (f", stuck: {', '.join(stuck)}" if stuck else ""))
 
 
-def _balanced(trades: list[dict[str, Any]], positions: list[dict[str, Any]]) -> Finding:
+def _balanced(trades: Trades, positions: Positions, again: Callable[[], Books]) -> Finding:
+    wrong = _imbalances(trades, positions)
+    for _ in range(_LOOKS - 1):
+        if not wrong:
+            break
+        now = _imbalances(*again())
+        wrong = {place: now[place] for place in wrong if place in now}
+    said = "; ".join(wrong.values()) or f"{len(positions)} are the sum of their trades"
+    return Finding("positions", not wrong, said)
+
+
+def _imbalances(trades: Trades, positions: Positions) -> dict[tuple[int, str], str]:
+    """Return what is wrong by account and security, sorted."""
     sums: Counter[tuple[int, str]] = Counter()
     for one in trades:
         if one["state"] == "Settled":
             signed = one["quantity"] if one["side"] == "Buy" else -one["quantity"]
             sums[one["accountId"], one["security"]] += signed
     held = {(one["accountId"], one["security"]): one["quantity"] for one in positions}
-    wrong = [
-        f"{account} {security} is {held.get((account, security), 0)} and its trades are {sums[account, security]}"
-        for account, security in sorted(set(sums) | set(held))
-        if held.get((account, security), 0) != sums[account, security]
-    ]
-    return Finding("positions", not wrong, "; ".join(wrong) or f"{len(held)} are the sum of their trades")
+    return {
+        place: f"{place[0]} {place[1]} is {held.get(place, 0)} and its trades are {sums[place]}"
+        for place in sorted(set(sums) | set(held))
+        if held.get(place, 0) != sums[place]
+    }
 
 
 def _known(what: str, used: set[Any], there: set[Any]) -> Finding:

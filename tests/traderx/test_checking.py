@@ -31,7 +31,9 @@ def position(quantity: int) -> dict[str, Any]:
 
 
 def findings(trades: list[dict[str, Any]], positions: list[dict[str, Any]]) -> dict[str, Finding]:
-    found = judge(trades=trades, positions=positions, accounts={1}, tickers={"IBM"}, now=NOW)
+    found = judge(
+        trades=trades, positions=positions, accounts={1}, tickers={"IBM"}, now=NOW, again=lambda: (trades, positions)
+    )
     return {one.what: one for one in found}
 
 
@@ -58,6 +60,19 @@ def test_each_fault_is_named(trades: list[dict[str, Any]], quantity: int, what: 
 
     assert not found[what].is_well
     assert said in found[what].said
+
+
+def test_a_trade_booked_between_the_two_answers_is_no_imbalance() -> None:
+    late = [trade("a", 30), trade("b", 5), trade("c", 7, security="NOPE")]
+    held = [position(35), {**position(9), "security": "NOPE"}]
+
+    def judged(again: list[dict[str, Any]]) -> Finding:
+        read = iter([(again, held), (again, held)])
+        found = judge(trades=late[:1], positions=held, accounts={1}, tickers={"IBM"}, now=NOW, again=lambda: next(read))
+        return next(one for one in found if one.what == "positions")
+
+    assert judged([*late, trade("d", 2, security="NOPE")]).is_well
+    assert judged(late).said == "1 NOPE is 9 and its trades are 7"
 
 
 def test_a_trade_that_has_just_begun_is_not_stuck() -> None:
