@@ -12,6 +12,7 @@ from traderx.checking import Finding
 from traderx.site import Site
 
 _ROWS = 1000
+"""How many rows are asked for at once: the most that the hub gives."""
 _NOISE = frozenset({"hold", "release", "refresh", "refresh completed"})
 """Actions that are part of every deploy and say nothing about an incident."""
 
@@ -27,17 +28,24 @@ def create(site: Site, environment: str, *, since: str, folder: Path, found: lis
     path = folder / f"{now:%Y%m%d-%H%M}-{environment}.md"
     if path.exists():
         raise Conflict(f"{path} is there already", hint="wait a minute, or write on in it")
-    rows = [row for row in _rows(site, environment) if datetime.fromisoformat(row["At"]) >= begin]
+    rows = [row for row in recorded(site, environment, begin) if row["Action"] not in _NOISE]
     folder.mkdir(parents=True, exist_ok=True)
     text = "\n".join(_lines(site, environment, begin, now, rows, found)) + "\n"
     path.write_text(text, encoding="utf-8")
     return path
 
 
-def _rows(site: Site, environment: str) -> list[dict[str, Any]]:
-    asked = {"space_id": site.space_id(environment), "limit": str(_ROWS)}
-    newest = site.hub.transport.request("GET", "/audit", asked) or []
-    return [row for row in reversed(newest) if row["Action"] not in _NOISE]
+def recorded(site: Site, environment: str, begin: datetime, *, page_rows: int = _ROWS) -> list[dict[str, Any]]:
+    """Return the audit rows of the environment's space since then, oldest first, however many there are."""
+    asked = {"space_id": site.space_id(environment), "limit": str(page_rows)}
+    found: list[dict[str, Any]] = []
+    while True:
+        page = site.hub.transport.request("GET", "/audit", asked) or []
+        inside = [row for row in page if datetime.fromisoformat(row["At"]) >= begin]
+        found += inside
+        if len(inside) < page_rows:
+            return found[::-1]
+        asked["after"] = str(page[-1]["AuditID"])
 
 
 def _lines(
