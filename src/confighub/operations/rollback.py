@@ -8,17 +8,20 @@ between is simply started again, finds the texts as they should be, and applies 
 from __future__ import annotations
 
 import re
+from base64 import b64decode
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from confighub.client.collection import any_of, conjoined, quoted
 from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
-from confighub.errors import BadRequest, Gated, NotFound
+from confighub.errors import BadRequest, Conflict, Gated, NotFound
 from confighub.operations import deploy
 from confighub.operations.deploy import Options, Outcome
 from confighub.operations.guard import APPROVAL_GATE, Say
 from confighub.operations.plan import Plan, PlannedUnit, Stage, in_order
+from confighub.operations.selecting import DEPLOYMENT, SERVICE, is_led_to, selector_in
 
 _NO_ORDER = 1_000_000
 """Units that deploy in no order and are no addons go back first: nothing is known to depend on their being there."""
@@ -149,12 +152,45 @@ def refuse_closed(rollback: Rollback, *, approve: bool, command: str) -> None:
         )
 
 
+def refuse_dead_ends(hub: HubClient, rollback: Rollback) -> None:
+    """Return when every live Service that goes back leads to something that runs, or led nowhere before.
+
+    Raises: Conflict, naming the Services that would select a colour which a blue-green rollout took away.
+    """
+    due = {str(unit["UnitID"]): unit for unit in rollback.units if unit["ToRevisionNum"] and _is_due(unit)}
+    if not due:
+        return
+    space_id = rollback.space_id
+    services = [one["Unit"] for one in hub.units.list(space_id=space_id, include="", resource_type=SERVICE)]
+    going = [unit for unit in services if unit["UnitID"] in due and unit.get("LiveRevisionNum")]
+    if not going:
+        return
+    found = [one["Unit"] for one in hub.units.list(space_id=space_id, include="", resource_type=DEPLOYMENT)]
+    running = [unit for unit in found if unit.get("LiveRevisionNum")]
+    now = [_text_of(unit) for unit in running]
+    after = [_text_at(hub, unit, due) for unit in running]
+    stuck = []
+    for service in going:
+        live = hub.units.revision(service["UnitID"], int(service["LiveRevisionNum"]), space_id=space_id)
+        before, then = selector_in(_text_of(live)), selector_in(_text_at(hub, service, due))
+        leads_now = any(is_led_to(before, text) for text in now)
+        if then and leads_now and not any(is_led_to(then, text) for text in after):
+            stuck.append(f"{service['Slug']} ({', '.join(f'{key}: {value}' for key, value in then.items())})")
+    if stuck:
+        raise Conflict(
+            f"these Services of {rollback.space} would select what is not running: {', '.join(stuck)}",
+            hint="nothing was changed; a blue-green rollout came between: bring the old version back with "
+            "bin/blue-green SERVICE ENV --image :TAG, or roll back other units one by one",
+        )
+
+
 def roll_back(hub: HubClient, rollback: Rollback, options: Options, say: Say) -> tuple[Rollback, Outcome]:
     """Carry out what the preview showed and return it as it was done, with what became of the applying.
 
-    Raises: Gated before anything is changed; ConfigHubError when the hub refuses.
+    Raises: Gated, Conflict before anything is changed; ConfigHubError when the hub refuses.
     """
     refuse_closed(rollback, approve=options.approve, command=options.command)
+    refuse_dead_ends(hub, rollback)
     done = rollback
     if rollback.changing:
         # exactly the units that were shown, so that one made meanwhile is left alone
@@ -186,6 +222,18 @@ def find_quarantined(hub: HubClient, *, space_id: str, unit_id: str = "") -> lis
     """Return what units of the space were rolled back from, newest first."""
     where = conjoined(f"SpaceID = {quoted(space_id)}", f"UnitID = {quoted(unit_id)}" if unit_id else "")
     return hub.units.quarantines(where=where)
+
+
+def _text_at(hub: HubClient, unit: Wire, due: Mapping[str, Wire]) -> str:
+    """Return a unit's text as it is once the rollback is done."""
+    going = due.get(str(unit["UnitID"]))
+    if going is None:
+        return _text_of(unit)
+    return _text_of(hub.units.revision(unit["UnitID"], int(going["ToRevisionNum"]), space_id=str(unit["SpaceID"])))
+
+
+def _text_of(record: Wire) -> str:
+    return b64decode(record.get("Data") or "").decode()
 
 
 def _is_due(unit: Wire) -> bool:

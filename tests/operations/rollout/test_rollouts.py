@@ -6,11 +6,17 @@ from collections.abc import Callable
 
 import pytest
 
+from confighub.client.collection import quoted
 from confighub.errors import BadRequest, Conflict, Gated
+from confighub.operations import promote as promotion
+from confighub.operations import rollback
+from confighub.operations.deploy import Options as DeployOptions
 from confighub.operations.deploy import read_units
 from confighub.operations.rollout import blue_green, canary
 from confighub.operations.rollout.analysis import Limits
 from confighub.operations.rollout.beginning import abort, begin, under_way
+from confighub.operations.rollout.canary import read_subject
+from confighub.operations.rollout.quarantine import quarantine
 from confighub.operations.rollout.schedule import Stage as Share
 from confighub.operations.rollout.steps import Outcome
 from confighub.operations.rollout.trials import Trier
@@ -187,3 +193,132 @@ def test_a_change_made_meanwhile_is_kept_and_the_canary_goes(prod: Stage) -> Non
         assert "replicas: 4" in place.text("shop-deployment")
 
     opened(prod, use)
+
+
+def test_a_promotion_leaves_a_colour_where_it_is(new_stage: Callable[..., Stage]) -> None:
+    first, second = new_stage(environment="staging"), new_stage(environment="qa")
+
+    def use(shop: Shop, _: PlayedWorker) -> None:
+        hub = shop.stage.hub
+        here, there = f"SpaceID = {quoted(first.space_id)}", f"SpaceID = {quoted(second.space_id)}"
+        hub.units.create_all(None, where=here, where_space=there)
+        clones = {one["Unit"]["Slug"]: one["Unit"]["UnitID"] for one in hub.units.list(space_id=second.space_id)}
+        switch(shop)
+        shop.place().patch("shop-service", {"spec": {"sessionAffinity": "ClientIP"}}, "sticky")
+
+        shown = promotion.preview(hub, source=first.space, target=second.space)
+        promotion.promote(hub, shown)
+
+        text = hub.units.data(clones["shop-service"], space_id=second.space_id)
+        (change,) = [one for one in shown.changes if one.slug == "shop-service"]
+        assert "app: shop\n" in text
+        assert "version: green" not in text
+        assert "sessionAffinity: ClientIP" in text
+        assert change.text == text
+        assert [(one.path, one.ours) for one in change.held] == [("spec.selector", "app: shop")]
+        assert any("held: spec.selector stays app: shop" in line for line in promotion.report(shown))
+        assert hub.units.waiting(clones["shop-service"], space_id=second.space_id)["Holds"] == []
+        assert promotion.preview(hub, source=first.space, target=second.space).changes == ()
+
+    opened(first, use)
+
+
+def test_a_rollback_to_a_colour_that_is_gone_is_refused(prod: Stage) -> None:
+    def use(shop: Shop, worker: PlayedWorker) -> None:
+        switch(shop)
+        unit = shop.place().unit("shop-service")
+        shown = rollback.preview(
+            shop.stage.hub,
+            space=prod.space,
+            space_id=prod.space_id,
+            unit_id=str(unit["UnitID"]),
+            to="1",
+            reason="it was better before",
+        )
+        worker.applied.clear()
+
+        with pytest.raises(Conflict, match=r"select what is not running: shop-service \(app: shop\)") as refusal:
+            rollback.roll_back(shop.stage.hub, shown, DeployOptions(approve=True), shop.said.append)
+
+        assert "bin/blue-green" in refusal.value.hint
+        assert worker.applied == []
+        assert shop.selector() == {"app": "shop-green", "version": "green"}
+
+    opened(prod, use)
+
+
+@pytest.mark.parametrize("kind", ["canary", "blue-green"])
+def test_a_services_changes_that_are_not_live_are_not_brought_along(prod: Stage, kind: str) -> None:
+    def use(shop: Shop, _: PlayedWorker) -> None:
+        shop.place().patch("shop-service", {"spec": {"sessionAffinity": "ClientIP"}}, "sticky")
+
+        with pytest.raises(BadRequest, match="shop-service has changes that are not live"):
+            begin(shop.place(), wish(kind, approve=True))
+
+    opened(prod, use)
+
+
+def test_a_service_that_is_changed_meanwhile_is_neither_switched_nor_applied(prod: Stage) -> None:
+    def use(shop: Shop, worker: PlayedWorker) -> None:
+        place = shop.place()
+        notebook, record = begin(place, wish("blue-green", approve=True))
+        place.patch("shop-service", {"spec": {"sessionAffinity": "ClientIP"}}, "sticky")
+
+        outcome = blue_green.BlueGreen(place, notebook, record, QUICK, trier=None).go()
+
+        assert (outcome.verdict, outcome.check) == ("rolled back", "change")
+        assert "shop-service" not in [slug for slug, _ in worker.applied]
+        assert "sessionAffinity: ClientIP" in place.text("shop-service")
+        assert shop.selector() == {"app": "shop"}
+        assert shop.slugs() == ["ingress", "shop-deployment", "shop-service"]
+
+    opened(prod, use)
+
+
+def test_a_bad_text_is_held_while_it_is_the_head(prod: Stage) -> None:
+    def use(shop: Shop, _: PlayedWorker) -> None:
+        place = shop.place()
+        record = begin(place, wish("canary", approve=True))[1]
+        place.hold(["shop-deployment"])
+        place.release(["shop-deployment"])
+        record.check, record.reason = "latency", "too slow"
+
+        quarantine(place, read_subject(place, "shop", record.before), record)
+
+        unit = place.unit("shop-deployment")
+        held = shop.stage.hub.units.waiting(str(unit["UnitID"]), space_id=prod.space_id)["Holds"]
+        assert unit["HeadRevisionNum"] == 3
+        assert len(held) == 1
+
+    opened(prod, use)
+
+
+def test_a_quarantine_is_lifted_only_once_everything_else_allows_the_rollout(prod: Stage) -> None:
+    def use(shop: Shop, _: PlayedWorker) -> None:
+        switch(shop, Tryer(passes=False))
+
+        with pytest.raises(Gated, match="waits for approval"):
+            begin(shop.place(), wish("canary", lift="it was the feed"))
+
+        with pytest.raises(Conflict, match="in quarantine"):
+            begin(shop.place(), wish("canary", approve=True))
+
+    opened(prod, use)
+
+
+def test_a_colour_that_could_not_be_asked_is_refused_before_anything_is_made(prod: Stage) -> None:
+    def hide(event: Event) -> Verdict:
+        text = obey(event).live_state.decode().replace('"loadBalancer"', '"none"')
+        return Verdict(live_state=text.encode())
+
+    def use(shop: Shop, _: PlayedWorker) -> None:
+        place = shop.place()
+        unit = place.unit("shop-service")
+        shop.stage.hub.units.wait(shop.stage.hub.units.apply(str(unit["UnitID"]), space_id=prod.space_id))
+
+        with pytest.raises(BadRequest, match="has no address that can be reached from here"):
+            begin(place, wish("blue-green", approve=True))
+
+        assert shop.slugs() == ["ingress", "shop-deployment", "shop-service"]
+
+    opened(prod, use, hide)

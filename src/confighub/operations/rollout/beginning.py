@@ -10,7 +10,7 @@ from confighub.errors import BadRequest, Conflict, Gated, NotFound
 from confighub.operations.guard import APPROVAL_GATE
 from confighub.operations.rollout.blue_green import colours
 from confighub.operations.rollout.place import Place
-from confighub.operations.rollout.quarantine import refuse_quarantined
+from confighub.operations.rollout.quarantine import lift_quarantine, refuse_quarantined
 from confighub.operations.rollout.record import KEY, Kind, Notebook, Record
 from confighub.operations.rollout.steps import BACK, note_breach
 from confighub.operations.rollout.subject import TEMPORARY, canary_ingress, find_subject
@@ -83,7 +83,7 @@ def _begin_anew(place: Place, wish: Wish) -> tuple[Notebook, Record]:
         raise BadRequest(f"no rollout of {wish.service} is under way, so say which image: --image :TAG")
     env = dict(wish.env or {})
     subject = find_subject(place, wish.service)
-    refuse_quarantined(place, subject, image=wish.image, env=env, lift=wish.lift)
+    quarantined = refuse_quarantined(place, subject, image=wish.image, env=env, lift=wish.lift)
     ingresses = ingress_slugs(place)
     if wish.kind == "canary":
         texts = {slug: place.text(slug) for slug in ingresses}
@@ -91,12 +91,18 @@ def _begin_anew(place: Place, wish: Wish) -> tuple[Notebook, Record]:
     elif wish.kind == "blue-green":
         # Made once for nothing, so that what cannot be made is refused before anything is written.
         subject.second_deployment(f"{subject.name}-second", version="second", image=wish.image, env=env)
+        if not place.address(str(subject.service["Slug"])):
+            raise BadRequest(
+                f"Service {subject.name} has no address that can be reached from here, so no colour could be validated",
+                hint="bring the new version with bin/promote and bin/ordered-apply",
+            )
     deployment, service = str(subject.deployment["Slug"]), str(subject.service["Slug"])
     _refuse_without_approval(place, wish, deployment, service)
     before = {
         "deployment": deployment,
         "service": service,
         "revision": str(int(subject.deployment.get("HeadRevisionNum") or 0)),
+        "service revision": str(int(subject.service.get("HeadRevisionNum") or 0)),
         "ingresses": ",".join(ingresses),
     }
     if wish.kind == "blue-green":
@@ -114,6 +120,8 @@ def _begin_anew(place: Place, wish: Wish) -> tuple[Notebook, Record]:
         before=before,
     )
     notebook = Notebook(place.hub, space_id=place.space_id, unit_id=str(subject.service["UnitID"]))
+    if quarantined is not None:
+        lift_quarantine(place, subject, quarantined, image=wish.image, reason=wish.lift)
     notebook.claim(record)
     place.approve = wish.approve
     return notebook, record

@@ -25,6 +25,7 @@ from confighub.operations.rollout.record import Notebook, Record
 from confighub.operations.rollout.steps import BACK, DONE, Breach, Outcome, Step, carry_out
 from confighub.operations.rollout.subject import TEMPORARY, Subject, selector_of, service_of
 from confighub.operations.rollout.trials import Trials, Trier
+from confighub.operations.selecting import change_to
 
 CREATE = "create"
 Colour = Literal["blue", "green"]
@@ -112,6 +113,8 @@ class BlueGreen:
     def _validate(self) -> str:
         """Ask the new colour through its own Service, before anybody else does."""
         address = self.place.address(self.own_slug)
+        if not address:
+            raise Breach("evidence", f"{self.own_name} has no address that can be reached from here")
         if why := self.options.is_healthy(address):
             raise Breach("health", f"{self.own_name} at {address}: {why}")
         for _ in range(_TRIES if self._trier else 0):
@@ -123,10 +126,12 @@ class BlueGreen:
         return "switch"
 
     def _switch(self) -> str:
+        selector = selector_of(self.place.text(self.new_slug), version=self.colour)
+        self._refuse_changed_service(selector)
         if not self.record.exposed:
             self.record.exposed = time.time()
             self.notebook.write(self.record)
-        self._select(selector_of(self.place.text(self.new_slug), version=self.colour), f"traffic to {self.colour}")
+        self._select(selector, f"traffic to {self.colour}")
         self.place.say(f"  all traffic goes to {self.colour}; {self.old_colour} stays warm")
         return "soak"
 
@@ -179,7 +184,9 @@ class BlueGreen:
 
     def _back(self) -> str:
         """Send the traffic back first, then note the version as bad."""
-        self._select(json.loads(self.record.before["selector"]), f"traffic back to {self.old_colour}")
+        selector = json.loads(self.record.before["selector"])
+        if self._is_switched(selector):
+            self._select(selector, f"traffic back to {self.old_colour}")
         if not self.record.back:
             self.record.back = time.time()
             self.notebook.write(self.record)
@@ -200,9 +207,25 @@ class BlueGreen:
         """Return once the Service leads to what the selector names."""
         now = service_of(self.place.text(self.service_slug))["spec"]["selector"]
         if now != selector:
-            gone: dict[str, str | None] = {key: None for key in now if key not in selector}
-            self.place.patch(self.service_slug, {"spec": {"selector": {**selector, **gone}}}, why)
+            self.place.patch(self.service_slug, change_to(selector, now=now), why)
         self.place.apply(self.service_slug)
+
+    def _refuse_changed_service(self, selector: dict[str, str]) -> None:
+        """Return when nobody else has changed the Service since the rollout began. Raises: Breach."""
+        unit, began_with = self.place.unit(self.service_slug), int(self.record.before.get("service revision") or 0)
+        head = int(unit.get("HeadRevisionNum") or 0)
+        # Whoever goes on after a kill may find the switch written already: one revision more.
+        is_ours = service_of(self.place.text(self.service_slug))["spec"]["selector"] == selector
+        if began_with and head not in ((began_with, began_with + 1) if is_ours else (began_with,)):
+            raise Breach("change", f"{self.service_slug} was changed meanwhile: its head is revision {head}")
+
+    def _is_switched(self, selector: dict[str, str]) -> bool:
+        """Tell whether the traffic may have left the old colour; else the Service, changed or not, is left alone."""
+        unit, began_with = self.place.unit(self.service_slug), int(self.record.before.get("service revision") or 0)
+        is_as_before = int(unit.get("LiveRevisionNum") or 0) == began_with
+        if not self.record.exposed:
+            return False
+        return not is_as_before or service_of(self.place.text(self.service_slug))["spec"]["selector"] != selector
 
     def _must_pass(self, trial: Trial) -> None:
         if not trial.passed:

@@ -120,9 +120,9 @@ class Canary:
         self._hold()
         for kind in ("deployment", "service", "ingress"):
             self.place.apply(self.slugs[kind])
-        if self._trier is not None:
+        if self._trier is not None and (address := self.place.address(self.slugs["service"])):
             # A program's first requests are its slowest. What this try says is not counted: the stages try both sides.
-            self._trier.trial(self.place.address(self.slugs["service"]))
+            self._trier.trial(address)
         self.place.say(f"  {self.name} runs {self.record.image} without traffic")
         return first
 

@@ -22,24 +22,28 @@ NOT_ITS_FAULT = frozenset({"evidence", "abort", "change"})
 """The checks that end a rollout without saying anything of the version."""
 
 
-def refuse_quarantined(place: Place, subject: Subject, *, image: str, env: Mapping[str, str], lift: str) -> None:
-    """Return when the version may be rolled out; ``lift`` is the reason for lifting its quarantine, if any.
+def refuse_quarantined(place: Place, subject: Subject, *, image: str, env: Mapping[str, str], lift: str) -> Wire | None:
+    """Return the version's quarantine that is to be lifted, None when it is in none; nothing is lifted yet.
 
-    Raises: Conflict, with why it was taken back.
+    Raises: Conflict, with why it was taken back, when no reason for lifting it is given.
     """
     unit_id = str(subject.deployment["UnitID"])
     sha = hashlib.sha256(edited(subject.deployment_text, subject.changes(image, env)).encode()).hexdigest()
     known = place.hub.units.quarantines(where=f"UnitID = {quoted(unit_id)}")
     found = next((one for one in known if one.get("DataSha") == sha), None)
-    if found is None:
-        return
-    if not lift:
+    if found is not None and not lift:
         raise Conflict(
             f"{image} is in quarantine since {str(found.get('CreatedAt'))[:16]}: {found.get('Reason')}",
             hint="nothing was changed; roll out another version, or lift it: --lift REASON",
         )
-    place.hub.units.lift(unit_id, int(found["RevisionNum"]), space_id=place.space_id, reason=lift)
-    place.say(f"quarantine of {image} lifted: {lift}")
+    return found
+
+
+def lift_quarantine(place: Place, subject: Subject, found: Wire, *, image: str, reason: str) -> None:
+    """Let a version be rolled out again; ``found`` is its quarantine."""
+    number = int(found["RevisionNum"])
+    place.hub.units.lift(str(subject.deployment["UnitID"]), number, space_id=place.space_id, reason=reason)
+    place.say(f"quarantine of {image} lifted: {reason}")
 
 
 def quarantine(place: Place, subject: Subject, record: Record) -> None:
@@ -62,6 +66,9 @@ def quarantine(place: Place, subject: Subject, record: Record) -> None:
     if now not in (old, bad):
         place.say(f"  {slug} was changed meanwhile, so {record.image} is not put into quarantine")
         return
+    # What was held for the rollout may be released by now; the bad text must not be applied while it is the head.
+    place.hold_again()
+    place.hold([slug])
     if now == old:
         told = f"{record.kind} of {record.image}, taken back: {record.check}"
         _write(place, unit, bad, told)

@@ -108,16 +108,7 @@ def find_subject(place: Place, name: str) -> Subject:
     found = objects(text)
     if len(found) != 1 or found[0].get("kind") != "Deployment":
         raise BadRequest(f"{deployment['Slug']} is not a unit with one Deployment")
-    live, head = int(deployment.get("LiveRevisionNum") or 0), int(deployment.get("HeadRevisionNum") or 0)
-    if not live:
-        raise BadRequest(
-            f"{deployment['Slug']} is not live", hint="deploy the environment first: bin/ordered-apply ENV"
-        )
-    if live != head:
-        raise BadRequest(
-            f"{deployment['Slug']} has changes that are not live: revision {live} is, the head is {head}",
-            hint="apply them or take them back first, else the rollout would bring them along unseen",
-        )
+    _refuse_pending(deployment)
     pods = found[0]["spec"]["template"]["metadata"]["labels"]
     for record in place.hub.units.list(space_id=place.space_id, include="", resource_type="v1/Service"):
         unit = record["Unit"]
@@ -125,6 +116,7 @@ def find_subject(place: Place, name: str) -> Subject:
         service = service_of(service_text)
         is_temporary = TEMPORARY in (unit.get("Labels") or {})
         if not is_temporary and selects(service.get("spec", {}).get("selector") or {}, pods):
+            _refuse_pending(unit)
             return Subject(
                 name=str(service["metadata"]["name"]),
                 namespace=str(service["metadata"].get("namespace") or ""),
@@ -197,6 +189,18 @@ def edited(text: str, calls: Calls) -> str:
 def service_of(text: str) -> Object:
     """Return the Service among a unit's documents, empty without one."""
     return next((one for one in objects(text) if one.get("kind") == "Service"), {})
+
+
+def _refuse_pending(unit: Wire) -> None:
+    """Return when what is live of a unit is its head. Raises: BadRequest."""
+    live, head = int(unit.get("LiveRevisionNum") or 0), int(unit.get("HeadRevisionNum") or 0)
+    if not live:
+        raise BadRequest(f"{unit['Slug']} is not live", hint="deploy the environment first: bin/ordered-apply ENV")
+    if live != head:
+        raise BadRequest(
+            f"{unit['Slug']} has changes that are not live: revision {live} is, the head is {head}",
+            hint="apply them or take them back first, else the rollout would bring them along unseen",
+        )
 
 
 def _rules(ingress: Object, *, service: str, canary: str) -> list[Object]:
