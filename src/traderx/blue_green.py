@@ -8,7 +8,7 @@ from confighub.operations.readiness import is_ready, reasons
 from confighub.operations.rollout.beginning import abort, begin
 from confighub.operations.rollout.blue_green import BlueGreen, Options
 from confighub.operations.rollout.steps import Outcome
-from traderx.canary import Rollout, open_place, refuse_single, synthetic_trader
+from traderx.canary import Rollout, open_place, refuse_odd_time, refuse_single, synthetic_trader
 from traderx.site import Site
 from traderx.synthetic import health
 
@@ -20,6 +20,7 @@ def blue_green(site: Site, asked: Rollout) -> Outcome:
 
     Raises: what ``begin`` raises, before anything is applied.
     """
+    refuse_odd_time("soak", asked.soak_s)
     refuse_single(asked.wish.service)
     place = open_place(site, asked.environment)
     notebook, record = (abort if asked.aborts else begin)(place, asked.wish)
@@ -65,6 +66,7 @@ def validate(site: Site, environment: str, service: str) -> str:
 
 def explain_blue_green(asked: Rollout) -> list[str]:
     """Return the lines that say what the rollout would do."""
+    refuse_odd_time("soak", asked.soak_s)
     wish = asked.wish
     return [
         f"{wish.service} {wish.image} as a second colour in {asked.environment}, with as many replicas as the first",

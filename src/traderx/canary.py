@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,8 +79,10 @@ def canary_options(asked: CanaryWish) -> Options:
     bounds_ms = (5, 10, 25, 50, 100, 200, 250, 500, 1000, 2500, 5000, 10000)
     if asked.p95_ms not in bounds_ms:
         raise BadRequest(f"the ingress counts by {', '.join(map(str, bounds_ms))} ms, not by {asked.p95_ms:g}")
-    if asked.speed <= 0:
-        raise BadRequest(f"a speed is above 0, not {asked.speed:g}")
+    if not (math.isfinite(asked.speed) and asked.speed > 0):
+        raise BadRequest(f"a speed is a number above 0, not {asked.speed:g}")
+    if asked.patience_s is not None:
+        refuse_odd_time("patience", asked.patience_s)
     stages = schedule.read_schedule(Path(asked.schedule_file)) if asked.schedule_file else schedule.SEED
     return Options(
         stages=stages,
@@ -87,6 +90,12 @@ def canary_options(asked: CanaryWish) -> Options:
         speed=asked.speed,
         patience_s=asked.patience_s,
     )
+
+
+def refuse_odd_time(name: str, seconds: float) -> None:
+    """Return when the time can be waited for. Raises: BadRequest for a negative or endless one, or no number."""
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise BadRequest(f"a {name} is a number of seconds from 0 on, not {seconds:g}")
 
 
 def refuse_single(service: str) -> None:

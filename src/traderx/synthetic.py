@@ -43,6 +43,10 @@ _READS = {
     "web-gui": "/",
 }
 
+_NEEDED = ("account-service", "reference-data", "trade-feed", "trade-service", "position-service")
+_ODD = (LookupError, TypeError, ValueError)
+"""What reading an answer raises that is JSON, but not what was asked for."""
+
 Kind = tuple[str, str]
 
 
@@ -66,7 +70,9 @@ class Feed:
             return Counter(
                 (str(one.get("type")), str(one["payload"].get("state")))
                 for one in self._heard
-                if isinstance(one.get("payload"), dict) and one["payload"].get("id") == order_id
+                if isinstance(one, dict)
+                and isinstance(one.get("payload"), dict)
+                and one["payload"].get("id") == order_id
             )
 
     def wait_for(self, order_id: str, kinds: frozenset[Kind], timeout_s: float) -> None:
@@ -128,6 +134,8 @@ class SyntheticTrader:
         """Try the flow with the version at the address; a failure names the invariant that does not hold."""
         with self._lock:
             try:
+                if not address:
+                    raise _Unknown("it has no address that can be reached from here")
                 if self._service in ("trade-service", "position-service"):
                     return self._trade({**self._urls, self._service: address})
                 return self._read(address)
@@ -135,6 +143,8 @@ class SyntheticTrader:
                 return Trial(passed=False, what=str(wrong))
             except _Unknown as unknown:
                 return Trial(passed=None, what=str(unknown))
+            except _ODD as odd:
+                return Trial(passed=False, what=f"an answer has another form: {odd!r}")
 
     def close(self) -> None:
         """Let the feed go."""
@@ -169,13 +179,17 @@ class SyntheticTrader:
     def _ready(self, urls: Mapping[str, str]) -> Feed:
         """Return the feed, listened to, with account and symbol chosen: ones that hardly anybody trades."""
         if self._feed is None:
+            if away := [name for name in _NEEDED if not urls.get(name)]:
+                raise _Unknown(f"no address that can be reached from here: {', '.join(away)}")
             try:
                 accounts = _ask(urls["account-service"], "/api/accounts")
                 securities = _ask(urls["reference-data"], "/api/securities")
+                self._account = int(random.choice(accounts)["id"])  # noqa: S311
+                self._symbol = str(random.choice(securities)["symbol"])  # noqa: S311
             except _Unexpected as error:
                 raise _Unknown(str(error)) from error
-            self._account = int(random.choice(accounts)["id"])  # noqa: S311
-            self._symbol = str(random.choice(securities)["symbol"])  # noqa: S311
+            except _ODD as odd:
+                raise _Unknown(f"accounts or securities have another form: {odd!r}") from odd
             self._feed = Feed(urls["trade-feed"], (ORDERS, f"/accounts/{self._account}/trades"))
         if not self._feed.is_open.wait(_ANSWER_TIMEOUT_S):
             raise _Unknown("the feed cannot be listened to")
@@ -254,8 +268,8 @@ def _send(url: str, order: Mapping[str, object]) -> None:
 def _ask(url: str, path: str, body: Mapping[str, object] | None = None, *, is_json: bool = True) -> Any:
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    request = urllib.request.Request(f"{url}{path}", data=data, headers=headers)  # noqa: S310 a live Service's address
     try:
+        request = urllib.request.Request(f"{url}{path}", data=data, headers=headers)  # noqa: S310 a Service's address
         with urllib.request.urlopen(request, timeout=_ANSWER_TIMEOUT_S) as answer:  # noqa: S310
             text = answer.read()
             return json.loads(text) if is_json else text

@@ -65,6 +65,31 @@ def test_an_error_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        ("canary", "--speed", "nan"),
+        ("canary", "--speed", "inf"),
+        ("canary", "--speed", "-1"),
+        ("canary", "--patience", "nan"),
+        ("canary", "--patience", "-1"),
+        ("blue-green", "--soak", "nan"),
+        ("blue-green", "--soak", "-1"),
+    ],
+)
+def test_a_time_that_cannot_be_waited_for_is_refused(
+    command: str, option: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [command, "trade-service", "dev", "--image", ":v1", option, value, "--data", str(tmp_path)]
+
+    assert main([*words, "--explain"]) == 1
+    told = capsys.readouterr().err
+    assert main(words) == 1
+    assert capsys.readouterr().err == told
+    assert option.removeprefix("--") in told
+    assert f"not {value}" in told
+
+
 @pytest.mark.requirement("R-206", "R-208")
 def test_install_base_explains_what_it_makes_without_a_hub(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["install-base", "--explain", "--data", str(tmp_path)]) == 0
