@@ -244,7 +244,8 @@ def test_network_policies_close_everything_and_open_what_is_needed(project: Path
     assert [port["port"] for port in inside["egress"][0]["ports"]] == ports
     assert {port["port"] for port in policies["allow-dns"]["egress"][0]["ports"]} == {53}
     gui = policies["allow-ingress-controller"]
-    assert gui["podSelector"] == {"matchLabels": {"app": "web-gui"}}
+    (chosen,) = gui["podSelector"]["matchExpressions"]
+    assert (chosen["key"], chosen["operator"], chosen["values"][0]) == ("app", "In", "web-gui")
     assert gui["ingress"][0]["from"] == [{"namespaceSelector": {"matchLabels": {"name": "ingress-nginx"}}}]
     assert gui["ingress"][0]["ports"] == [{"protocol": "TCP", "port": 18080}]
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from confighub.operations.rollout.subject import Subject
 from traderx import topology
 
 PLACE = topology.PLACEHOLDER
@@ -96,13 +97,23 @@ def network() -> Network:
     return Network(Path(__file__).resolve().parents[2])
 
 
-def pod(name: str) -> Pod:
-    """Return a pod of the service, labelled as its unit says."""
+def pod(name: str, version: str = "") -> Pod:
+    """Return a pod of the service, labelled as its unit says, or as a rollout's second version of it."""
     path = Path(__file__).resolve().parents[2] / "confighub" / "base" / f"{name}-deployment.yaml"
     template = yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]["template"]
     (container,) = template["spec"]["containers"]
     ports = tuple((one["name"], one["containerPort"]) for one in container["ports"])
-    return Pod(template["metadata"]["labels"], ports=ports)
+    labels = template["metadata"]["labels"]
+    if version:
+        subject = Subject(name, PLACE, {}, {}, path.read_text(encoding="utf-8"), service_text(name))
+        text = subject.second_deployment(f"{name}-{version}", version=version, image=":v1.1.0", env={})
+        labels = yaml.safe_load(text)["spec"]["template"]["metadata"]["labels"]
+    return Pod(labels, ports=ports)
+
+
+def service_text(name: str) -> str:
+    path = Path(__file__).resolve().parents[2] / "confighub" / "base" / f"{name}-service.yaml"
+    return path.read_text(encoding="utf-8")
 
 
 STRANGER = Pod({"run": "test-pod"})
@@ -136,6 +147,18 @@ def test_the_ingress_controller_reaches_what_the_ingress_routes_and_no_more(netw
 
     assert reached == routed
     assert not network.allows(controller, DATABASE, DATABASE_PORT)
+
+
+@pytest.mark.parametrize("version", ["canary", "green"])
+@pytest.mark.parametrize("one", [one for one in topology.SERVICES if one.port], ids=lambda one: one.name)
+def test_a_second_version_is_reached_as_the_first_one_is(network: Network, one: topology.Service, version: str) -> None:
+    controller = Pod({"app.kubernetes.io/name": "ingress-nginx"}, "ingress-nginx")
+    second = pod(one.name, version)
+
+    assert second.labels["app"] == f"{one.name}-{version}"
+    assert network.allows(controller, second, one.container_port)
+    assert all(network.allows(second, pod(name), topology.BY_NAME[name].port) for name in (*one.needs, *one.calls))
+    assert not network.allows(STRANGER, second, one.container_port)
 
 
 def test_the_scraper_reaches_every_service(network: Network) -> None:
