@@ -88,3 +88,7 @@ def main(arguments: Sequence[str]) -> int:
         # whoever read our output has seen enough
         sys.stderr.close()
         return 0
+    except OSError as error:
+        # a file or folder that may not be read or written; the system's word says why
+        print(f"error: {error.filename}: {error.strerror}" if error.filename else f"error: {error}", file=sys.stderr)
+        return 1

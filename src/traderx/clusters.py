@@ -148,11 +148,27 @@ def _content(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise NotFound(f"no such kubeconfig: {path}") from error
+    except OSError as error:
+        raise BadRequest(f"the kubeconfig cannot be read: {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"{path} is no kubeconfig: it is not UTF-8") from error
     except yaml.YAMLError as error:
-        raise BadRequest(f"{path} is no kubeconfig: {error}") from error
+        # not the parser's own words: they quote the line, which may hold a login
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise BadRequest(f"{path} is no kubeconfig: it is not YAML{where}") from error
     if not isinstance(content, dict):
         raise BadRequest(f"{path} is no kubeconfig")
+    for kind in ("cluster", "user", "context"):
+        if not _are_entries(content.get(f"{kind}s") or [], kind):
+            raise BadRequest(f"{path} is no kubeconfig: {kind}s is not a list of maps with name and {kind}")
     return content
+
+
+def _are_entries(found: Any, kind: str) -> bool:
+    return isinstance(found, list) and all(
+        isinstance(one, dict) and isinstance(one.get(kind) or {}, dict) for one in found
+    )
 
 
 def _entry(content: dict[str, Any], kind: str, name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from traderx.commands.lazy import data_option, explain_option, json_option, saying
+from traderx.commands.lazy import Seconds, data_option, explain_option, json_option, saying
 from traderx.wording import counted
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ _ALL_AT_ONCE_TIMEOUT_S = 300.0
 @click.command(name="ordered-apply")
 @click.argument("environment")
 @click.option("--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod).")
-@click.option("--timeout", default=60.0, show_default=True, metavar="SECONDS", help="How long one unit may take.")
+@click.option(
+    "--timeout", type=Seconds(), default=60.0, show_default=True, metavar="SECONDS", help="How long one unit may take."
+)
 @explain_option
 @json_option
 @data_option
@@ -71,6 +73,7 @@ def ordered_apply(
 @click.option("--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod).")
 @click.option(
     "--timeout",
+    type=Seconds(),
     default=_ALL_AT_ONCE_TIMEOUT_S,
     show_default=True,
     metavar="SECONDS",

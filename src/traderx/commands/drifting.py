@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from confighub.errors import BadRequest
-from traderx.commands.lazy import data_option, json_option, saying
+from traderx.commands.lazy import Seconds, data_option, json_option, saying
 from traderx.wording import counted
 
 if TYPE_CHECKING:
@@ -32,7 +32,14 @@ _REMAINS = 3
 @click.option("--filter", "filters", multiple=True, metavar="FILTER", help="Only units that this filter selects.")
 @click.option("--namespace", metavar="NAME", help="Only objects in this namespace.")
 @click.option("--once", is_flag=True, help="Look once instead of watching; ends with 3 when drift is left.")
-@click.option("--interval", default=1.0, show_default=True, metavar="SECONDS", help="How often it is looked.")
+@click.option(
+    "--interval",
+    type=Seconds(is_positive=True),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often it is looked.",
+)
 @click.option(
     "--auto-correct",
     type=click.Choice(["low", "off"]),
@@ -43,8 +50,16 @@ _REMAINS = 3
 @click.option("--policy", "policy_file", metavar="FILE", help="Rules by unit, kind and path; see the example.")
 @click.option("--correct", "corrected", multiple=True, metavar="UNIT", help="Correct this unit, whatever the risk.")
 @click.option("--accept", "accepted", multiple=True, metavar="UNIT", help="Write what runs into this unit.")
-@click.option("--max-corrections", default=3, show_default=True, help="Stop correcting a unit after so many …")
-@click.option("--window", default=600.0, show_default=True, metavar="SECONDS", help="… within so many seconds.")
+@click.option(
+    "--max-corrections",
+    type=click.IntRange(0),
+    default=3,
+    show_default=True,
+    help="Stop correcting a unit after so many …",
+)
+@click.option(
+    "--window", type=Seconds(), default=600.0, show_default=True, metavar="SECONDS", help="… within so many seconds."
+)
 @click.option("--refresh", is_flag=True, help="First have the workers compare; some take drift over by that.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--webhook", "webhooks", multiple=True, metavar="URL", help="Send alerts there as JSON.")
@@ -161,6 +176,8 @@ def _policy(file: str | None, auto_correct: str) -> Policy:
             rules = read_rules(Path(file).read_text(encoding="utf-8"), name=file)
         except OSError as error:
             raise BadRequest(f"the policy cannot be read: {file}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise BadRequest(f"the policy cannot be read: {file}: it is not UTF-8") from error
     return Policy(rules, Risk.LOW if auto_correct == "low" else None)
 
 

@@ -6,7 +6,7 @@ import click
 
 from confighub.errors import BadRequest
 from traderx import topology
-from traderx.commands.lazy import data_option, explain_option, saying
+from traderx.commands.lazy import Seconds, data_option, explain_option, saying
 
 
 @click.command(name="install-base")
@@ -70,7 +70,14 @@ def install_envs(wanted: tuple[str, ...], explain: bool, data: str | None) -> No
 @click.argument("environment")
 @click.option("--kubeconfig", metavar="FILE", help="Work on a Kubernetes cluster that this file names.")
 @click.option("--context", metavar="NAME", help="The context in the kubeconfig; its current one unless named.")
-@click.option("--timeout", default=30.0, show_default=True, metavar="SECONDS", help="How long its target may take.")
+@click.option(
+    "--timeout",
+    type=Seconds(),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long its target may take.",
+)
 @explain_option
 @data_option
 def setup_worker(

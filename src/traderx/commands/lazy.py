@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import math
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_YEAR_S = 365 * 86_400
 
 
 class LazyGroup(click.Group):
@@ -42,6 +44,21 @@ class LazyGroup(click.Group):
             hint = f" (did you mean {close[0]}?)" if close else " (see: traderx --help)"
             raise click.UsageError(f'unknown command "{args[0]}"{hint}')
         return super().resolve_command(ctx, args)
+
+
+class Seconds(click.FloatRange):
+    """A finite number of seconds, at most a year."""
+
+    def __init__(self, *, is_positive: bool = False) -> None:
+        super().__init__(min=0, min_open=is_positive, max=_YEAR_S)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number; what is none, or out of range, is a usage error."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            # every comparison with it is false, so no range refuses it
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
+        return number
 
 
 data_option = click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from confighub.errors import BadRequest
-from traderx.commands.lazy import data_option, explain_option, json_option, saying
+from traderx.commands.lazy import Seconds, data_option, explain_option, json_option, saying
 from traderx.wording import counted
 
 if TYPE_CHECKING:
@@ -24,7 +24,14 @@ _shared = (
     click.option(
         "--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod)."
     ),
-    click.option("--timeout", default=60.0, show_default=True, metavar="SECONDS", help="How long one unit may take."),
+    click.option(
+        "--timeout",
+        type=Seconds(),
+        default=60.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long one unit may take.",
+    ),
 )
 
 
