@@ -257,6 +257,7 @@ def test_what_is_accepted_and_not_applied_keeps_nothing_else_from_being_correcte
 
     assert (found.state, found.remains) == ("corrected", True)
     assert "is not applied: gates are closed" in found.message
+    assert found.message.endswith("the accepted values run again once theirs is applied")
     assert cluster.objects[unit_id][0]["spec"]["replicas"] == 1
 
 

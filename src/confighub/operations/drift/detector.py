@@ -178,7 +178,9 @@ class Detector:
             if not is_correction:
                 return handled
             done = self._correct(drifted, handled)
-            return replace(done, message=f"{message}; {done.message}")
+            # a correction is of the whole unit
+            later = "" if is_applied else ", the accepted values run again once theirs is applied"
+            return replace(done, message=f"{message}; {done.message}{later}")
         except RetryLater:
             raise
         except ConfigHubError as error:
