@@ -302,6 +302,40 @@ def test_import_brings_in_what_was_asked_for_as_a_unit_would_say_it(scene: Stage
     assert "resourceVersion" not in text
 
 
+def test_what_a_secret_holds_stays_in_the_cluster(scene: Stage) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}}
+    unit = new_unit()
+    scene.apply(secret, unit=unit)
+    copy = {"kubectl.kubernetes.io/last-applied-configuration": "aGlkZGVu"}
+    filled = {"data": {"token": "aGlkZGVu"}, "metadata": {"annotations": copy}}
+    scene.kube.merge(scene.path("secrets", "keys"), filled, manager="kube-controller-manager")
+
+    scene.until_live(unit, lambda live: live and live[0].get("data") == {"token": ""})
+    refreshed = scene.refresh(secret, unit=unit)
+
+    assert all(b"aGlkZGVu" not in change.live_state for change in scene.told)
+    assert b"aGlkZGVu" not in (refreshed.live_state or b"")
+    assert "aGlkZGVu" not in refreshed.message
+
+
+def test_where_a_secret_differs_is_told_without_what_it_holds(scene: Stage) -> None:
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "keys"},
+        "data": {"token": "c2VlZA=="},
+    }
+    unit = new_unit()
+    scene.apply(secret, unit=unit)
+    scene.kube.merge(scene.path("secrets", "keys"), {"data": {"token": "aGlkZGVu"}}, manager="intruder")
+
+    refreshed = scene.refresh(secret, unit=unit)
+
+    assert refreshed.result == "RefreshAndDrifted"
+    assert "Secret keys: data.token is another" in refreshed.message
+    assert not any(value in refreshed.message for value in ("aGlkZGVu", "c2VlZA"))
+
+
 def test_import_never_brings_in_a_secret(scene: Stage) -> None:
     scene.kube.create(scene.path("secrets"), {"metadata": {"name": "keys"}, "stringData": {"a": "hidden"}})
     terms = [{"Type": "metadata.namespace", "Operator": "include", "Values": [scene.namespace]}]

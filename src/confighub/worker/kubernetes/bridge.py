@@ -292,6 +292,9 @@ class KubernetesBridge:
         except BadRequest as error:
             return seen, [f"{describe(document)} cannot be brought back as it is: {error}"]
         lines = drift.between([inventory.unmarked(wanted)], [inventory.unmarked(live)])
+        if live.get("kind") == "Secret":
+            # where it differs is told, what it holds is not
+            lines = [f"{line.partition(' is ')[0]} is another" for line in lines]
         added = ownership.additions(wanted)
         return seen, [*lines, *(f"{describe(document)}: {one} was added" for one in added)]
 

@@ -1,7 +1,8 @@
 """A unit's objects as they go to the hub: without our marks, with what the objects alone do not show.
 
 A workload says what is wrong with its pods, a Service whether anything answers behind it, an Ingress whether
-a controller serves its class. Each is a condition, in the manner of Kubernetes.
+a controller serves its class. Each is a condition, in the manner of Kubernetes. What a Secret holds stays in the
+cluster.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 SLICE = Resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", is_namespaced=True)
 _CLASS = Resource("networking.k8s.io/v1", "IngressClass", "ingressclasses", is_namespaced=False)
 _SERVICE_NAME = "kubernetes.io/service-name"
+# Where kubectl keeps the whole object as it was applied.
+_COPY = "kubectl.kubernetes.io/last-applied-configuration"
 # How long an answer about pods or classes is good for: objects change many times a second while they come up.
 _KEPT_S = 0.5
 
@@ -42,7 +45,7 @@ class LiveView:
         return [await self._shown(by_key[inventory.identity(item)]) for item in items]
 
     async def _shown(self, seen: Seen) -> Manifest:
-        item = inventory.unmarked(seen.item)
+        item = without_secrets(inventory.unmarked(seen.item))
         if seen.foreign:
             annotations = {**(item["metadata"].get("annotations") or {}), inventory.FOREIGN: "\n".join(seen.foreign)}
             item = {**item, "metadata": {**item["metadata"], "annotations": annotations}}
@@ -89,7 +92,7 @@ class LiveView:
         at, found = self._kept.get(f"class {name}", (0.0, None))
         if time.monotonic() - at > _KEPT_S:
             answer = await self._cluster.api.call("GET", _CLASS.path(name=name))
-            is_missing = answer.status == 404 or (not name and not answer.body.get("items"))
+            is_missing = answer.status == 404 or (answer.is_good and not name and not answer.body.get("items"))
             what = f"of class {name}" if name else "of any class"
             found = {
                 "type": "Accepted",
@@ -100,6 +103,19 @@ class LiveView:
             found = found if is_missing else None
             self._kept[f"class {name}"] = (time.monotonic(), found)
         return found
+
+
+def without_secrets(item: Manifest) -> Manifest:
+    """Return the object as it may leave the cluster: of a Secret the keys only, each with an empty value."""
+    if item.get("kind") != "Secret":
+        return item
+    bare = {key: value for key, value in item.items() if key not in ("data", "stringData")}
+    bare |= {key: dict.fromkeys(item[key] or {}, "") for key in ("data", "stringData") if key in item}
+    annotations = (item.get("metadata") or {}).get("annotations") or {}
+    if _COPY in annotations:
+        kept = {key: value for key, value in annotations.items() if key != _COPY}
+        bare["metadata"] = {**item["metadata"], "annotations": kept}
+    return bare
 
 
 def blob(objects: list[Manifest]) -> bytes:
