@@ -130,6 +130,29 @@ def test_a_field_of_another_manager_is_refused_with_its_name_and_the_way_to_forc
     assert scene.get("configmaps", "settings")["data"] == {"color": "green"}
 
 
+def test_an_object_of_another_keeps_the_fields_that_the_unit_does_not_have(scene: Stage) -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "1", "b": "2"}}
+    scene.kube.apply(scene.path("configmaps", "settings"), body, "helm")
+    before = scene.get("configmaps", "settings")
+
+    outcome = scene.apply(config_map(a="1"), unit=new_unit())
+
+    assert outcome.result == "ApplyFailed"
+    assert "data.b from helm" in outcome.message
+    assert inventory.FORCE in outcome.message
+    assert scene.get("configmaps", "settings") == before
+
+
+def test_an_object_of_another_loses_them_when_that_is_asked_for(scene: Stage) -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "1", "b": "2"}}
+    scene.kube.apply(scene.path("configmaps", "settings"), body, "helm")
+
+    outcome = scene.apply(config_map(a="1"), unit=new_unit(), ForceConflicts=True)
+
+    assert outcome.result == "ApplyCompleted", outcome.message
+    assert scene.get("configmaps", "settings")["data"] == {"a": "1"}
+
+
 @pytest.mark.parametrize("by", ["annotation", "parameter"])
 def test_what_another_manager_owns_is_taken_over_when_that_is_asked_for(scene: Stage, by: str) -> None:
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"color": "green"}}

@@ -1,7 +1,8 @@
 """One object of a unit, brought to what the unit says by server-side apply, or removed.
 
 An object that is the unit's already is taken back by force where another changed it, and what others added to it
-is taken away; both are told. An object that is not the unit's is never taken by force unless that is asked for.
+is taken away; both are told. An object that is not the unit's is never taken by force unless that is asked for,
+nor does it lose what others wrote.
 Source: Kubernetes server-side apply; the traps are those that a real API server showed.
 """
 
@@ -71,6 +72,8 @@ async def apply(cluster: Cluster, manifest: Manifest, operation: Operation, term
     if resource.kind in _SCALED:
         sent = await _leave_to_scaler(cluster, resource, sent)
     work = _Work(cluster, resource, sent, operation.unit_id, terms)
+    if not (known and known.owner):
+        await work.leave_to_others()
     item, notes = await work.write()
     if terms.removes_additions:
         item, more = await _without_additions(cluster, resource, item, terms)
@@ -117,10 +120,26 @@ class _Work:
     unit_id: str
     terms: Terms
 
+    @property
+    def _takes_over(self) -> bool:
+        return self.terms.takes_over or _asks_for_force(self.sent)
+
+    async def leave_to_others(self) -> None:
+        """Raise Conflict when the object is another's and holds fields that would be taken out of it.
+
+        The server sees no conflict in a field that the unit does not set.
+        """
+        if self._takes_over or not self.terms.removes_additions or await self._live() is None or await self._is_ours():
+            return
+        answer = await _send(self.cluster, self.resource, self.sent, self.terms, force=False, dry_run=True)
+        found = ownership.additions(answer.body) if answer.is_good else []
+        if found:
+            raise _conflict(self.sent, [(one.manager, ownership.shown(one.steps)) for one in found])
+
     async def write(self) -> tuple[Manifest, tuple[str, ...]]:
         """Apply until it is done, taking each obstacle out of the way that may be taken."""
         notes: list[str] = []
-        force, repairs = self.terms.takes_over or _asks_for_force(self.sent), 0
+        force, repairs = self._takes_over, 0
         while True:
             answer = await _send(self.cluster, self.resource, self.sent, self.terms, force=force)
             if answer.is_good:
