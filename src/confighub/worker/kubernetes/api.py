@@ -132,11 +132,16 @@ class Api:
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     async def resource(self, api_version: str, kind: str, *, patience_s: float = _CALL_S) -> Resource | None:
-        """Return how the server offers the kind, None when it does not (yet)."""
+        """Return how the server offers the kind, None when it does not (yet).
+
+        Raises: RetryLater when it does not say.
+        """
         found = self._served.get(api_version, {}).get(kind)
         if found is None:
             root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
             answer = await self.call("GET", root, patience_s=patience_s)
+            if answer.status != 404:
+                self._must_say(answer, root)
             self._served[api_version] = {
                 one["kind"]: Resource(api_version, one["kind"], one["name"], one["namespaced"], tuple(one["verbs"]))
                 for one in answer.body.get("resources") or []
@@ -149,9 +154,12 @@ class Api:
         """Return every kind of the server, each in the version it prefers.
 
         A group whose own server is down is left out: nobody should wait for a metrics server to apply a unit.
+        Raises: RetryLater when the server does not say which groups there are.
         """
         found: list[Resource] = []
-        groups = (await self.call("GET", "/apis")).body.get("groups") or []
+        answered = await self.call("GET", "/apis")
+        self._must_say(answered, "/apis")
+        groups = answered.body.get("groups") or []
         versions = ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
         asked = (self.resource(version, "", patience_s=_GROUP_S) for version in versions)
         for answer in await asyncio.gather(*asked, return_exceptions=True):
@@ -160,6 +168,14 @@ class Api:
         for version in versions:
             found += self._served.get(version, {}).values()
         return found
+
+    def _must_say(self, answer: Answer, path: str) -> None:
+        """Raise RetryLater for a refusal: it does not say that a kind is not served."""
+        if not answer.is_good:
+            raise RetryLater(
+                f"the API server {self.access.server} does not say what it serves at {path}: "
+                f"{answer.status} {answer.message}"
+            )
 
     def forget(self, api_version: str) -> None:
         """Ask again what the server offers in this version."""
