@@ -69,3 +69,15 @@ def test_a_file_that_is_no_kubeconfig_is_named(tmp_path: Path) -> None:
 def test_a_pod_without_an_account_is_told_so(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="this pod has no service account"):
         in_cluster("https://10.0.0.1:443", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["just a line", "- one\n- two", "contexts: one", "contexts: [one]", "users: [{name: u, user: token}]"],
+)
+def test_yaml_that_is_no_kubeconfig_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "config"
+    file.write_text(text)
+
+    with pytest.raises(BadRequest, match="is no kubeconfig"):
+        contexts([file])

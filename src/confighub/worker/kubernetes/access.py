@@ -113,11 +113,24 @@ def _merged(files: Sequence[Path]) -> dict[str, Any]:
             content = yaml.safe_load(file.read_text()) or {}
         except (OSError, yaml.YAMLError) as error:
             raise BadRequest(f"{file} cannot be read as a kubeconfig: {error}") from error
+        _refuse_other_shapes(file, content)
         found["current-context"] = found["current-context"] or str(content.get("current-context") or "")
         for kind, one in (("contexts", "context"), ("clusters", "cluster"), ("users", "user")):
             for entry in content.get(kind) or []:
                 found[kind].setdefault(entry.get("name"), _with_places(entry.get(one) or {}, file.parent))
     return found
+
+
+def _refuse_other_shapes(file: Path, content: object) -> None:
+    """Raise BadRequest for YAML that is no kubeconfig: a map, in which each list holds maps of a name and a map."""
+    if not isinstance(content, dict):
+        raise BadRequest(f"{file} is no kubeconfig: it holds no map")
+    for kind, one in (("contexts", "context"), ("clusters", "cluster"), ("users", "user")):
+        entries = content.get(kind) or []
+        if not isinstance(entries, list) or not all(
+            isinstance(entry, dict) and isinstance(entry.get(one) or {}, dict) for entry in entries
+        ):
+            raise BadRequest(f"{file} is no kubeconfig: its {kind} are no list of maps that have a name and a {one}")
 
 
 def _with_places(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
