@@ -86,6 +86,8 @@ class RealHub:
 
     url: str
     data_dir: Path
+    store: tuple[str, ...]
+    """The options that name its store, for `confighub` programs beside it."""
 
 
 @pytest.fixture(scope="session")
@@ -98,13 +100,13 @@ def real_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealHub]:
     url = f"http://127.0.0.1:{port}"
     log = (data_dir / "log").open("wb")
     program = [sys.executable, "-c", "from confighub.server import run; run()"]
-    store = ["--data", str(data_dir / "hub"), "--database", database_for(data_dir / "hub")]
+    store = ("--data", str(data_dir / "hub"), "--database", database_for(data_dir / "hub"))
     served = subprocess.Popen([*program, "serve", "--port", str(port), *store], stdout=log, stderr=log)
     try:
         _wait_until_ready(url, served, data_dir / "log")
         added = [*program, "user", "add", "alice", "--password-stdin", *store]
         subprocess.run(added, input=PASSWORD, text=True, check=True, capture_output=True, timeout=60)
-        yield RealHub(url, data_dir)
+        yield RealHub(url, data_dir, store)
     finally:
         served.terminate()
         served.wait(timeout=30)

@@ -28,9 +28,7 @@ def test_a_token_gets_in_and_is_printed_on_request(
     alice: Terminal, real_hub: RealHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = [sys.executable, "-c", "from confighub.server import run; run()", "token", "create", "alice"]
-    made = subprocess.run(
-        [*program, "--data", str(real_hub.data_dir / "hub")], capture_output=True, text=True, check=True, timeout=60
-    )
+    made = subprocess.run([*program, *real_hub.store], capture_output=True, text=True, check=True, timeout=60)
     token = made.stdout.strip().splitlines()[-1]
     type_in(monkeypatch, token)
 
