@@ -8,7 +8,7 @@ import pytest
 
 from confighub.data.document import parse
 from confighub.data.editor import Editor
-from confighub.data.path import Steps, positioned, split
+from confighub.data.path import MISSING, Steps, positioned, split
 from confighub.errors import BadPath
 from tests.data.reading_cases import cases, in_form
 
@@ -55,3 +55,28 @@ def test_an_edit_gives_the_expected_text(case: dict[str, Any]) -> None:
         return
 
     assert edited(text, case["edits"], case.get("document", 0)) == in_form(case["expected"], case.get("form"))
+
+
+LISTED = "args: [a, b, c]\nenv:\n  - name: A\n    more: {x: 1}\n  - name: B\n    more: [1, 2]\n"
+
+
+def test_items_are_read_where_they_stand_after_a_removal() -> None:
+    editor = Editor(parse(LISTED).documents[0].document)
+    editor.remove(("args", 0))
+    editor.remove(("env", 0))
+
+    assert editor.at(("args", 1)) == "c"
+    assert editor.at(("args", 2)) is MISSING
+    assert (editor.shape(("env", 0, "more")), editor.size(("env", 0, "more"))) == ("list", 2)
+    assert editor.set(("args", 1), "b")
+    assert editor.finish()[0].decode() == "args: [b, b]\nenv:\n  - name: B\n    more: [1, 2]\n"
+
+
+def test_items_are_read_where_they_stand_after_an_insertion() -> None:
+    editor = Editor(parse(LISTED).documents[0].document)
+    editor.insert(("args",), "z", position=1)
+
+    assert editor.at(("args", 2)) == "b"
+    assert [editor.at(("args", position)) for position in range(4)] == ["a", "z", "b", "c"]
+    assert editor.set(("args", 3), "b")
+    assert editor.finish()[0].decode().startswith("args: [a, z, b, b]")

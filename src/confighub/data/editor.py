@@ -79,7 +79,10 @@ class Editor:
         """Return the value at plain steps with all changes so far, or MISSING."""
         if self._expected is not _UNREAD:
             return get(self._expected, steps)
-        for apply, place, value in reversed(self._waiting):
+        for change in reversed(self._waiting):
+            apply, place, value = change
+            if _moves(change, steps):
+                return get(self.data, steps)
             if place[: len(steps)] == steps[: len(place)]:
                 return value if place == steps and apply is _with else get(self.data, steps)
         return self._now.at(steps)
@@ -87,22 +90,31 @@ class Editor:
     def unchanged_keys(self, steps: Steps, fields: tuple[str, ...]) -> Document | None:
         """Return the present document when no waiting change touches these fields of the list's items, else None."""
         size = len(steps)
-        for _, place, _ in self._waiting:
-            if place[:size] == steps[: len(place)] and (
-                len(place) < size + 2 or (len(place) == size + 2 and place[-1] in fields)
+        for change in self._waiting:
+            _, place, _ = change
+            if _moves(change, steps) or (
+                place[:size] == steps[: len(place)]
+                and (len(place) < size + 2 or (len(place) == size + 2 and place[-1] in fields))
             ):
                 return None
         return self._now
 
     def _keeps_shape(self, steps: Steps) -> bool:
         """Say whether the present container at the steps stays one: changes below it wait at most."""
-        return all(
+        return not self._is_moved(steps) and all(
             place[: len(steps)] != steps[: len(place)] or len(place) > len(steps) for _, place, _ in self._waiting
         )
 
+    def _is_moved(self, steps: Steps) -> bool:
+        """Say whether a waiting change moved what stands at the steps to another position of a list."""
+        return any(_moves(change, steps) for change in self._waiting)
+
     def _unchanged(self, steps: Steps) -> bool:
         """Say whether no change waits at, above or below the steps."""
-        return not any(place[: len(steps)] == steps[: len(place)] for _, place, _ in self._waiting)
+        return not any(
+            place[: len(steps)] == steps[: len(place)] or _moves((apply, place, value), steps)
+            for apply, place, value in self._waiting
+        )
 
     def shape(self, steps: Steps) -> str:
         """Return the shape of what stands at plain steps with all changes so far; see Document.shape."""
@@ -113,7 +125,7 @@ class Editor:
 
     def size(self, steps: Steps) -> int:
         """Return the number of entries at plain steps with all changes so far; see Document.size."""
-        is_kept = all(
+        is_kept = not self._is_moved(steps) and all(
             place[: len(steps)] != steps[: len(place)] or len(place) > len(steps) + 1 for _, place, _ in self._waiting
         )
         return self._now.size(steps) if is_kept else size_of(self.at(steps))
@@ -433,6 +445,16 @@ class Editor:
             found[join(steps)] = ("Add", normal.entry_text(self._now, now))
         elif was != NONE:
             found[join(steps)] = ("Delete", normal.entry_text(self.origin, was))
+
+
+def _moves(change: Change, steps: Steps) -> bool:
+    """Say whether the change adds or removes a list item at or before the one that the steps pass through."""
+    apply, place, _ = change
+    if apply is _with or not place or len(steps) < len(place):
+        return False
+    item, passed = place[-1], steps[len(place) - 1]
+    is_behind = isinstance(item, int) and isinstance(passed, int) and passed >= item
+    return is_behind and place[:-1] == steps[: len(place) - 1]
 
 
 def _is_container(value: Any) -> bool:
