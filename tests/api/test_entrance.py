@@ -110,7 +110,7 @@ def test_a_token_is_turned_into_those_for_another_organization(shared_hub: HubPr
     target = f"/auth/switch-organization?organization_id={other['ExternalID']}"
 
     answer = shared_hub.request(
-        "GET", target, authorization="", headers={"Cookie": f"confighub_refresh_token={hub_token}"}
+        "GET", target, authorization="", headers={"Cookie": f"{{of}}=others; confighub_refresh_token={hub_token}"}
     )
 
     cookies = SimpleCookie("; ".join(value for name, value in answer.all_headers if name.lower() == "set-cookie"))
@@ -127,8 +127,9 @@ def test_nobody_switches_to_what_is_not_theirs_or_without_a_token(shared_hub: Hu
         "GET", target, authorization="", headers={"Cookie": f"confighub_refresh_token={hub_token}"}
     )
     nobody = shared_hub.request("GET", target)
+    foreign = shared_hub.request("GET", target, authorization="", headers={"Cookie": "{of}=others"})
 
-    assert (unknown.status, nobody.status) == (404, 401)
+    assert (unknown.status, nobody.status, foreign.status) == (404, 401, 401)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from collections.abc import Mapping
-from http.cookies import SimpleCookie
 from typing import Any
 
 from confighub.api.call import Answer, Call
@@ -33,9 +32,15 @@ _HINT = "send Authorization: Basic or Bearer; with cub: cub auth test-login NAME
 def shown(route: Route, headers: Mapping[str, str]) -> str:
     """Return what the request shows of its caller, as an Authorization header does."""
     if route.access == "refresh":
-        found = SimpleCookie(headers.get("cookie", "")).get(REFRESH_COOKIE)
-        return f"Bearer {found.value}" if found else ""
+        token = _cookie(headers.get("cookie", ""), REFRESH_COOKIE)
+        return f"Bearer {token}" if token else ""
     return headers.get("authorization", "")
+
+
+def _cookie(header: str, name: str) -> str:
+    """Return the value of the cookie, empty without one; those of others may be written as they like."""
+    pairs = (piece.partition("=") for piece in header.split(";"))
+    return next((value.strip().strip('"') for key, _, value in pairs if key.strip() == name), "")
 
 
 def authenticate(hub: Hub, route: Route, path: dict[str, str], authorization: str, user_agent: str) -> Caller:
