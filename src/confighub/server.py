@@ -202,10 +202,13 @@ def back_up(settings: HubSettings, file: Path) -> None:
 
     Example: confighub backup hub-20261003.backup --data ./hub
     """
-    from confighub.hub.store.backup import write_backup
+    from confighub.hub.store.backup import key_in_use, write_backup
 
+    key = key_in_use(settings.data_dir, settings.key)
+    if not key:
+        click.echo(f"there is no key in CONFIGHUB_KEY or {settings.data_dir}: the backup holds none", err=True)
     with _open(settings) as hub:
-        counts = write_backup(hub.database, settings.data_dir, file.resolve())
+        counts = write_backup(hub.database, key, file.resolve())
     _report(f"{file}: {file.stat().st_size} bytes", counts)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import select
 
 from confighub.errors import BadRequest, Conflict
@@ -20,6 +21,11 @@ from confighub.hub.usecases import audit, people
 from confighub.hub.usecases.unit_changes import Change
 from confighub.settings import HubSettings
 from tests.hub.scene import Scene
+
+
+def key(hub: Hub) -> str:
+    """Return the key that the hub uses."""
+    return backup.key_in_use(hub.settings.data_dir, hub.settings.key)
 
 
 def filled(scene: Scene) -> None:
@@ -49,7 +55,7 @@ def test_an_empty_store_gets_everything_back(scene: Scene, tmp_path: Path) -> No
     filled(scene)
     file = tmp_path / "hub.backup"
 
-    counts = backup.write_backup(scene.hub.database, scene.hub.settings.data_dir, file)
+    counts = backup.write_backup(scene.hub.database, key(scene.hub), file)
     folder = tmp_path / "new"
     folder.mkdir()
     database = Database(f"sqlite:///{folder / 'hub.sqlite'}")
@@ -71,7 +77,7 @@ def test_a_backup_of_sqlite_fills_either_database(settings: HubSettings, tmp_pat
     organization = people.found(source)
     caller = Caller(user.user_id or "", "alice", organization.organization_id or "", frozenset({"admin"}), "test")
     filled(Scene(source, caller))
-    backup.write_backup(source.database, source.settings.data_dir, tmp_path / "hub.backup")
+    backup.write_backup(source.database, key(source), tmp_path / "hub.backup")
     database = Database(settings.database)
 
     backup.restore_backup(database, settings.data_dir, tmp_path / "hub.backup")
@@ -88,7 +94,7 @@ def test_the_file_is_for_its_owner_only_and_opens_the_secrets(scene: Scene, tmp_
     filled(scene)
     file = tmp_path / "hub.backup"
 
-    backup.write_backup(scene.hub.database, scene.hub.settings.data_dir, file)
+    backup.write_backup(scene.hub.database, key(scene.hub), file)
 
     assert file.stat().st_mode & 0o777 == 0o600
     folder = tmp_path / "new"
@@ -96,15 +102,14 @@ def test_the_file_is_for_its_owner_only_and_opens_the_secrets(scene: Scene, tmp_
     database = Database(f"sqlite:///{folder / 'hub.sqlite'}")
     backup.restore_backup(database, folder, file)
     database.close()
-    key = (scene.hub.settings.data_dir / "hub.key").read_text()
-    assert (folder / "hub.key").read_text() == key
+    assert (folder / "hub.key").read_text() == (scene.hub.settings.data_dir / "hub.key").read_text()
     assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".hub")] == []
 
 
 def test_a_store_that_holds_anything_is_left_alone(scene: Scene, tmp_path: Path) -> None:
     filled(scene)
     file = tmp_path / "hub.backup"
-    backup.write_backup(scene.hub.database, scene.hub.settings.data_dir, file)
+    backup.write_backup(scene.hub.database, key(scene.hub), file)
     before = rows(scene.hub.database)
 
     with pytest.raises(Conflict, match="holds something already"):
@@ -113,11 +118,46 @@ def test_a_store_that_holds_anything_is_left_alone(scene: Scene, tmp_path: Path)
     assert rows(scene.hub.database) == before
 
 
+def test_the_key_of_another_hub_is_left_alone(scene: Scene, tmp_path: Path) -> None:
+    filled(scene)
+    file = tmp_path / "hub.backup"
+    backup.write_backup(scene.hub.database, key(scene.hub), file)
+    folder = tmp_path / "new"
+    folder.mkdir()
+    (folder / "hub.key").write_text("the key of another hub")
+    database = Database(f"sqlite:///{folder / 'hub.sqlite'}")
+
+    with pytest.raises(Conflict, match="another key"):
+        backup.restore_backup(database, folder, file)
+
+    assert (folder / "hub.key").read_text() == "the key of another hub"
+    database.close()
+    assert [one.name for one in folder.iterdir()] == ["hub.key"]
+
+
+def test_a_key_that_is_in_no_file_is_in_the_backup_too(tmp_path: Path) -> None:
+    given = Fernet.generate_key().decode()
+    source = Hub(HubSettings(data_dir=tmp_path / "source", key=given))
+    sealed = source.secrets.seal("secret")
+    file = tmp_path / "hub.backup"
+
+    backup.write_backup(source.database, key(source), file)
+    source.close()
+    (tmp_path / "new").mkdir()
+    database = Database(f"sqlite:///{tmp_path / 'new' / 'hub.sqlite'}")
+    backup.restore_backup(database, tmp_path / "new", file)
+    database.close()
+
+    restored = Hub(HubSettings(data_dir=tmp_path / "new"))
+    assert restored.secrets.open(sealed) == "secret"
+    restored.close()
+
+
 @pytest.mark.parametrize("damage", ["cut", "shortened", "other", "newer"])
 def test_a_file_that_is_not_whole_restores_nothing(scene: Scene, tmp_path: Path, damage: str) -> None:
     filled(scene)
     file = tmp_path / "hub.backup"
-    backup.write_backup(scene.hub.database, scene.hub.settings.data_dir, file)
+    backup.write_backup(scene.hub.database, key(scene.hub), file)
     whole = file.read_bytes()
     lines = gzip.decompress(whole).splitlines(keepends=True)
     damaged = {

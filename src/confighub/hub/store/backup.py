@@ -36,8 +36,14 @@ _PORTION = 500
 Counts = dict[str, int]
 
 
-def write_backup(database: Database, folder: Path, file: Path) -> Counts:
-    """Write everything to the file, in the place of an older one, and return how many rows each table has.
+def key_in_use(folder: Path, key: str) -> str:
+    """Return the key that a hub of the folder uses: the one given, else that of the folder; empty when none is made."""
+    path = folder / KEY_FILE
+    return key.strip() or (path.read_text(encoding="ascii") if path.exists() else "")
+
+
+def write_backup(database: Database, key: str, file: Path) -> Counts:
+    """Write everything and the key to the file, in the place of an older one; return how many rows each table has.
 
     The file is complete and durable when this returns, and never half of one under its name.
     """
@@ -47,7 +53,7 @@ def write_backup(database: Database, folder: Path, file: Path) -> Counts:
     try:
         with os.fdopen(descriptor, "wb") as raw:
             with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, mtime=0) as out:
-                counts = _write(database, folder, out)
+                counts = _write(database, key, out)
             raw.flush()
             os.fsync(raw.fileno())
         draft.replace(file)
@@ -59,9 +65,11 @@ def write_backup(database: Database, folder: Path, file: Path) -> Counts:
 def restore_backup(database: Database, folder: Path, file: Path) -> Counts:
     """Fill an empty store from the file, all of it or nothing, and return how many rows each table got.
 
-    Raises: BadRequest when the file is no backup or not whole; Conflict when the store holds anything.
+    Raises: BadRequest when the file is no backup or not whole; Conflict when the store holds anything, or the folder
+    another key.
     """
     header = _check(file)
+    _check_key(folder, str(header["key"]))
     bring_up_to_date(database)
     with database.write() as tx:
         filled = [table.name for table in _tables() if tx.execute(select(func.count()).select_from(table)).scalar()]
@@ -83,15 +91,14 @@ def restore_backup(database: Database, folder: Path, file: Path) -> Counts:
     return counts
 
 
-def _write(database: Database, folder: Path, out: gzip.GzipFile) -> Counts:
+def _write(database: Database, key: str, out: gzip.GzipFile) -> Counts:
     encode = msgspec.json.encode
     counts: Counts = Counter()
-    key = folder / KEY_FILE
     header = {
         "format": _FORMAT,
         "schema": SCHEMA,
         "at": datetime.now(UTC).isoformat(),
-        "key": key.read_text(encoding="ascii") if key.exists() else "",
+        "key": key,
     }
     out.write(encode(header) + b"\n")
     with database.reader.connect() as connection:
@@ -204,12 +211,21 @@ def _tables() -> list[Table]:
     ]
 
 
+def _check_key(folder: Path, key: str) -> None:
+    """Refuse to restore beside the key of another hub, without which what that hub sealed stays closed for ever."""
+    path = folder / KEY_FILE
+    if key and path.exists() and path.read_bytes().strip() != key.strip().encode():
+        raise Conflict(
+            f"{path} holds another key than the backup",
+            hint="restore into another folder, or move the key away if no store needs it",
+        )
+
+
 def _keep_key(folder: Path, key: str) -> None:
-    if not key:
+    path = folder / KEY_FILE
+    if not key or path.exists():
         return
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / KEY_FILE
-    path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as out:
         out.write(key)
