@@ -8,7 +8,8 @@ import pytest
 
 from confighub.errors import BadRequest, Forbidden, Gated, NotFound
 from confighub.hub.caller import Caller
-from confighub.hub.usecases import work
+from confighub.hub.kinds import TRIGGER
+from confighub.hub.usecases import entities, units, work
 from confighub.hub.usecases.listing import Listing
 from tests.hub.scene import WEB
 from tests.hub_work.conftest import Field
@@ -252,3 +253,36 @@ def test_what_was_applied_under_a_hold_is_not_applied_again_on_release(eager: Fi
     work.release_units(eager.scene.hub, eager.scene.caller, chosen)
 
     assert eager.take() == []
+
+
+def waiting(field: Field) -> str:
+    """Make a live unit whose new head waits for another unit's ConfigMap; return the id of the trigger that says so."""
+    unit = field.unit()
+    field.live(unit)
+    trigger = field.scene.make("Trigger", field.space_id, slug="refs", function_name="vet-references")
+    needs = "          envFrom:\n            - configMapRef: {name: settings}\n"
+    body = field.now(unit)
+    body.data, body.version = body.data + needs.encode(), 0
+    units.update_unit(field.scene.hub, field.scene.caller, unit.unit_id or "", body)
+    assert field.now(unit).apply_gates == {"refs/vet-references": True}
+    assert field.take() == []
+    return str(trigger.trigger_id)
+
+
+def test_a_head_whose_gate_a_neighbour_opened_is_applied_by_itself(eager: Field) -> None:
+    waiting(eager)
+
+    settings = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n  namespace: shop\ndata: {a: b}\n"
+    eager.scene.unit(eager.space_id, "settings", settings)
+
+    (delivery,) = eager.take()
+    assert (delivery.payload.unit_slug, delivery.payload.revision_num) == ("web", 2)
+
+
+def test_a_head_whose_gate_went_with_its_trigger_is_applied_by_itself(eager: Field) -> None:
+    trigger_id = waiting(eager)
+
+    entities.delete_entity(eager.scene.hub, eager.scene.caller, TRIGGER, trigger_id)
+
+    (delivery,) = eager.take()
+    assert (delivery.payload.unit_slug, delivery.payload.revision_num) == ("web", 2)

@@ -140,6 +140,31 @@ def test_a_check_that_does_not_pass_closes_its_gate_and_says_why(caught: Caught)
     assert "the image is not signed" in caught.refusal(unit)
 
 
+def test_a_check_that_gives_no_verdict_keeps_its_gate_closed(caught: Caught) -> None:
+    caught.trigger("checked", "vet-own")
+    unit = caught.field.unit()
+
+    (asked,) = caught.asked()
+    caught.report(asked, "Completed", data=to_wire(WorkerInvocationResponse()))
+
+    assert caught.gates(unit) == [CHECK]
+    assert "vet-own gave no verdict" in caught.refusal(unit)
+
+
+def test_a_trigger_whose_worker_lost_the_function_can_be_switched_off(caught: Caught) -> None:
+    trigger = caught.trigger("checked", "vet-own")
+    caught.field.connect(WorkerInfo(function_worker_info=FunctionWorkerInfo(supported_functions={})))
+    hub, caller = caught.field.scene.hub, caught.field.scene.caller
+
+    entities.patch_entity(hub, caller, TRIGGER, trigger.trigger_id, {"Labels": {"lost": "yes"}})
+    off = entities.patch_entity(hub, caller, TRIGGER, trigger.trigger_id, {"Disabled": True})
+
+    assert (off.disabled, off.labels) == (True, {"lost": "yes"})
+    for refused in ({"Disabled": False}, {"FunctionName": "vet-more"}):
+        with pytest.raises(BadRequest, match="offers no function"):
+            entities.patch_entity(hub, caller, TRIGGER, trigger.trigger_id, refused)
+
+
 def test_whether_a_function_checks_is_known_from_its_worker(caught: Caught) -> None:
     assert caught.trigger("checked", "vet-own").validating
     assert not caught.trigger("scaled", "scale").validating

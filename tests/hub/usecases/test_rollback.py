@@ -6,12 +6,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from confighub.errors import BadRequest, Gated, NotFound
 from confighub.hub.caller import Caller
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import CHANGE_SET
-from confighub.hub.usecases import audit, entities, holds, quarantine, results, rollback, units, work
+from confighub.hub.store.work_queue import holds as held
+from confighub.hub.usecases import (
+    audit,
+    deliveries,
+    entities,
+    history,
+    holds,
+    quarantine,
+    results,
+    rollback,
+    units,
+    work,
+)
 from confighub.hub.usecases.listing import Listing
 from confighub.hub.usecases.unit_changes import Change
 from confighub.records.answers import Rollback
@@ -205,6 +218,62 @@ def test_it_is_applied_with_a_reason_and_the_log_tells_it(hub: Hub, running: Run
 
     newest = audit.list_audit(hub, caller, limit=1)[0]
     assert (newest.action, newest.message) == ("apply", "applied despite quarantine: a rehearsal")
+
+
+def test_neither_a_rollback_nor_an_apply_despite_quarantine_goes_without_a_reason(hub: Hub, running: Running) -> None:
+    web = running.unit()
+    release(running, web)
+    with pytest.raises(BadRequest, match="reason"):
+        running.roll_back("1", reason=" ")
+    running.roll_back("1")
+
+    with pytest.raises(BadRequest, match="reason"):
+        work.apply_unit(
+            hub,
+            running.scene.caller,
+            space_id=running.space_id,
+            unit_id=web.unit_id or "",
+            revision="2",
+            despite_quarantine=" ",
+        )
+
+
+def test_a_quarantined_text_that_waits_for_its_worker_is_not_applied(hub: Hub, running: Running) -> None:
+    web = running.unit()
+    running.scene.edit(web, "v1.0.0", "v2.0.0")
+    where = {"space_id": running.space_id, "unit_id": web.unit_id or ""}
+    work.apply_unit(hub, running.scene.caller, **where)
+
+    quarantine.quarantine_unit(hub, running.scene.caller, **where, revision_num=2, reason=WHY)
+
+    worker_id = running.worker.worker_id or ""
+    assert deliveries.lease_operations(hub, worker_id=worker_id, stream="stream") == []
+    event = history.list_unit_events(hub, running.scene.caller, web.unit_id or "")[-1]
+    assert (event.status, event.message) == ("Canceled", f"quarantined before a worker took it: {WHY}")
+
+
+@pytest.mark.parametrize(("ttl_s", "is_kept"), [(0, True), (3600, True), (60, False)])
+def test_a_rollback_keeps_a_hold_that_lasts_longer(hub: Hub, running: Running, ttl_s: int, is_kept: bool) -> None:
+    web = running.unit()
+    release(running, web)
+    work.hold_units(hub, running.scene.caller, Listing(where="Slug = 'web'"), reason="by Alice", ttl_s=ttl_s)
+
+    running.roll_back("1")
+
+    with hub.read() as tx:
+        reason = tx.execute(select(held.c.reason).where(held.c.unit_id == web.unit_id)).scalar()
+    assert reason == ("by Alice" if is_kept else f"rollback: {WHY}")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Time:0001-01-01T00:00:00+23:59", "Time:9999-12-31T23:59:59-23:59", "Before:Time:2026-10-03T10:15:00Z"],
+)
+def test_a_moment_that_cannot_be_meant_is_refused(running: Running, name: str) -> None:
+    web = running.unit()
+
+    with pytest.raises(BadRequest, match="moment"):
+        running.apply(web, name)
 
 
 def test_lifting_opens_the_gate_and_wants_a_reason(hub: Hub, running: Running) -> None:

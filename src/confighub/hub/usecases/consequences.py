@@ -29,7 +29,7 @@ def _space_written(tx: Connection, hub: Hub, caller: Caller, space: Space, befor
         if not caller.may("read"):
             tx.execute(insert(space_roles).values(space_id=space.space_id, user_id=caller.user_id, role="developer"))
     elif gates.environment_of(space) != gates.environment_of(before):
-        rechecks.recompute_space_gates(tx, hub, space)
+        rechecks.recompute_space_gates(tx, hub, caller, space)
 
 
 def _space_deleted(tx: Connection, hub: Hub, _caller: Caller, space: Space) -> None:
@@ -47,14 +47,14 @@ def _has_gate(trigger: Trigger) -> bool:
     return trigger.validating or bool(trigger.bridge_worker_id or trigger.invocation_id)
 
 
-def _trigger_written(tx: Connection, hub: Hub, _caller: Caller, trigger: Trigger, before: Trigger | None) -> None:
+def _trigger_written(tx: Connection, hub: Hub, caller: Caller, trigger: Trigger, before: Trigger | None) -> None:
     if _has_gate(trigger) or (before is not None and _has_gate(before)):
-        rechecks.recompute_space_gates(tx, hub, _space(tx, trigger.space_id))
+        rechecks.recompute_space_gates(tx, hub, caller, _space(tx, trigger.space_id))
 
 
-def _trigger_deleted(tx: Connection, hub: Hub, _caller: Caller, trigger: Trigger) -> None:
+def _trigger_deleted(tx: Connection, hub: Hub, caller: Caller, trigger: Trigger) -> None:
     if _has_gate(trigger):
-        rechecks.recompute_space_gates(tx, hub, _space(tx, trigger.space_id))
+        rechecks.recompute_space_gates(tx, hub, caller, _space(tx, trigger.space_id))
 
 
 def _link_written(tx: Connection, hub: Hub, caller: Caller, link: Link, before: Link | None) -> None:

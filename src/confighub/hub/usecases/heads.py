@@ -132,8 +132,8 @@ def write(tx: Connection, hub: Hub, caller: Caller, unit: Unit, planned: Planned
             updated_at=head.updated_at,
         )
     )
-    surroundings.look_at_neighbours(tx, head)
     work.head_changed(tx, hub, caller, _id(head))
+    surroundings.look_at_neighbours(tx, hub, caller, head)
     linking.follow(tx, hub, caller, head, unit.head_revision_num)
     return head
 

@@ -43,6 +43,15 @@ def release(tx: Connection, unit_id: str | None, *, kind: str) -> bool:
     return tx.execute(delete(holds).where(holds.c.unit_id == unit_id, holds.c.kind == kind)).rowcount > 0
 
 
+def lasts(tx: Connection, hub: Hub, unit_id: str | None, *, kind: str, ttl_s: int) -> bool:
+    """Whether a hold of the kind stays on the unit for so many seconds at least."""
+    until = or_(holds.c.expires_at.is_(None), holds.c.expires_at >= hub.now() + timedelta(seconds=ttl_s))
+    return (
+        tx.execute(select(holds.c.kind).where(holds.c.unit_id == unit_id, holds.c.kind == kind, until)).first()
+        is not None
+    )
+
+
 def is_held(tx: Connection, hub: Hub, unit_id: str | None) -> bool:
     """Whether a hold of any kind is on the unit now."""
     lasting = or_(holds.c.expires_at.is_(None), holds.c.expires_at > hub.now())

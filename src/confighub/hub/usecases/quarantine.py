@@ -17,7 +17,7 @@ from confighub.hub.store.history import gate_results, quarantines, revisions
 from confighub.hub.store.people import users
 from confighub.hub.store.quarantine import GATE
 from confighub.hub.store.rows import insert_if_absent, own_id
-from confighub.hub.usecases import entities, gates
+from confighub.hub.usecases import entities, gates, queue
 from confighub.hub.usecases.access import require_space
 from confighub.hub.usecases.audit import note
 from confighub.hub.usecases.fillings import text_of
@@ -94,7 +94,10 @@ def lift_quarantine(hub: Hub, caller: Caller, *, space_id: str, unit_id: str, re
 
 
 def put(tx: Connection, hub: Hub, caller: Caller, unit: Unit, revision_num: int, *, reason: str) -> bytes:
-    """Put the text of the revision into quarantine and return its SHA-256; the unit's gates are the caller's matter."""
+    """Put the text of the revision into quarantine and return its SHA-256; the unit's gates are the caller's matter.
+
+    Where the text waits to be applied it is not.
+    """
     sha = _sha_of(tx, unit, revision_num)
     insert_if_absent(
         tx,
@@ -107,6 +110,7 @@ def put(tx: Connection, hub: Hub, caller: Caller, unit: Unit, revision_num: int,
         created_at=hub.now(),
     )
     note(tx, hub, caller, "quarantine", UNIT, unit, message=reason, revision=revision_num)
+    queue.cancel_text(tx, hub, unit.unit_id, sha, message=f"quarantined before a worker took it: {reason}")
     return sha
 
 

@@ -119,6 +119,14 @@ def put_back(tx: Connection, hub: Hub, operation: Row[Any], *, message: str) -> 
     hub.wake(tx, operation.bridge_worker_id or "")
 
 
+def cancel_text(tx: Connection, hub: Hub, unit_id: str | None, sha: bytes, *, message: str) -> None:
+    """Cancel what waits to apply the text with that SHA-256 to the unit."""
+    c = queued_operations.c
+    waiting = c.unit_id == unit_id, c.action == "Apply", c.status == "Pending", c.data_sha == sha
+    for operation in tx.execute(select(queued_operations).where(*waiting).with_for_update()).all():
+        move(tx, hub, operation, "Canceled", message=message)
+
+
 def is_busy(tx: Connection, unit_id: str | None) -> bool:
     """Whether an operation of the unit has not ended."""
     c = queued_operations.c

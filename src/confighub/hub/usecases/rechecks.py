@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select, update
 
+from confighub.hub.caller import Caller
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import SPACE, UNIT
 from confighub.hub.store.entities import invocations, triggers, units
 from confighub.hub.store.rows import columns, record
-from confighub.hub.usecases import gates, trigger_calls, worker_calls
+from confighub.hub.usecases import gates, trigger_calls, work, worker_calls
 from confighub.hub.usecases.fillings import text_of
 from confighub.records.spaces import Space
 from confighub.records.units import Unit
@@ -31,17 +32,19 @@ def look_again(
     return gates.store_gates(tx, unit.unit_id or "", unit.head_revision_num, found)
 
 
-def recompute_space_gates(tx: Connection, hub: Hub, space: Space) -> None:
-    """Look again at every head in the space: its environment or its triggers changed."""
+def recompute_space_gates(tx: Connection, hub: Hub, caller: Caller, space: Space) -> None:
+    """Look again at every head in the space, whose environment or triggers changed; apply what is due now."""
     query = select(*columns(UNIT)).where(units.c.space_id == space.space_id, units.c.deleted_at.is_(None))
     for unit in [record(UNIT, row) for row in tx.execute(query)]:
         closed = look_again(tx, hub, unit, space, text_of(tx, unit.unit_id))
         if closed != unit.apply_gates:
             own = units.c.unit_id == unit.unit_id
             tx.execute(update(units).where(own).values(apply_gates=closed, version=units.c.version + 1))
+            if unit.apply_gates.keys() - closed.keys():
+                work.apply_if_due(tx, hub, caller, unit.unit_id)
 
 
-def learn_signatures(tx: Connection, hub: Hub, worker: BridgeWorker) -> None:
+def learn_signatures(tx: Connection, hub: Hub, caller: Caller, worker: BridgeWorker) -> None:
     """Take over what the worker says now of the functions that triggers have it run: which of them check."""
     c = triggers.c
     own = select(invocations.c.invocation_id).where(invocations.c.bridge_worker_id == worker.bridge_worker_id)
@@ -56,4 +59,4 @@ def learn_signatures(tx: Connection, hub: Hub, worker: BridgeWorker) -> None:
             changed.add(trigger.space_id)
     for space_id in sorted(filter(None, changed)):
         row = tx.execute(select(*columns(SPACE)).where(SPACE.id_column == space_id)).one()
-        recompute_space_gates(tx, hub, record(SPACE, row))
+        recompute_space_gates(tx, hub, caller, record(SPACE, row))

@@ -8,7 +8,7 @@ is the revision with its end tag; while it has none nothing was recorded after i
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, Table, func, select
 
@@ -32,6 +32,8 @@ def named_revision(tx: Connection, unit: Unit, text: str) -> int:
     """
     word, _, name = text.removeprefix("Before:").partition(":")
     is_before = text.startswith("Before:")
+    if word == "Time" and is_before:
+        raise BadRequest(f"there is nothing before a moment: {text}", hint=HINT)
     if word == "Time":
         number = _live_at(tx, unit, name)
     elif word == "Tag":
@@ -45,12 +47,16 @@ def named_revision(tx: Connection, unit: Unit, text: str) -> int:
 
 def _live_at(tx: Connection, unit: Unit, name: str) -> int | None:
     try:
-        moment = datetime.fromisoformat(name)
-    except ValueError as error:
+        moment = _in_utc(datetime.fromisoformat(name))
+    except (ValueError, OverflowError) as error:
         raise BadRequest(f"not a moment: {name}", hint="write it like 2026-10-03T10:15:00Z") from error
     c = applications.c
     query = select(c.revision_num).where(c.unit_id == unit.unit_id, c.live_at <= moment)
     return tx.execute(query.order_by(c.live_at.desc(), c.cursor_id.desc()).limit(1)).scalar()
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _tagged(tx: Connection, unit: Unit, name: str, is_before: bool) -> int | None:

@@ -49,8 +49,10 @@ def roll_back(hub: Hub, caller: Caller, selection: Listing, *, to: str, reason: 
 
     ``to`` is a number, ``Tag:x``, ``ChangeSet:x``, ``Before:`` either, or ``Time:x``. Units that have no such
     revision stay as they are and say why; units whose text is that already are not changed.
-    Raises: BadRequest when no unit has such a revision, or they are of several spaces.
+    Raises: BadRequest when no unit has such a revision, they are of several spaces, or no reason is given.
     """
+    if not reason.strip():
+        raise BadRequest("a rollback needs a reason, for what it quarantines", hint="say why")
     with hub.write() as tx:
         found = choose_units(tx, hub, caller, selection)
         if len({unit.space_id for unit in found}) != 1:
@@ -98,7 +100,8 @@ def _roll_back(
         return answer
     text = revision_text(tx, unit.unit_id or "", step.number)
     answer.quarantined = _quarantine_what_ran(tx, hub, caller, unit, text, reason)
-    holds.hold(tx, hub, caller, unit.unit_id, kind=holds.OPERATOR, reason=f"rollback: {reason}", ttl_s=HOLD_S)
+    if not holds.lasts(tx, hub, unit.unit_id, kind=holds.OPERATOR, ttl_s=HOLD_S):
+        holds.hold(tx, hub, caller, unit.unit_id, kind=holds.OPERATOR, reason=f"rollback: {reason}", ttl_s=HOLD_S)
     head = carry_out(tx, hub, caller, _proposal(tx, unit, space, step.number, text, reason)).unit
     note(tx, hub, caller, "roll back", UNIT, head, message=reason, revision=step.number)
     answer.new_revision_num = head.head_revision_num

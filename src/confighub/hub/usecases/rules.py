@@ -172,7 +172,11 @@ def _invocation(tx: Connection, _hub: Hub, caller: Caller, one: Invocation, _bef
     one.hash = _hash(one.toolchain_type, one.function_name, arguments, one.bridge_worker_id)
 
 
-def _trigger(tx: Connection, _hub: Hub, caller: Caller, one: Trigger, _before: Trigger | None) -> None:
+_CALLED = ("invocation_id", "bridge_worker_id", "toolchain_type", "function_name")
+"""What of a trigger says which function runs, and where."""
+
+
+def _trigger(tx: Connection, _hub: Hub, caller: Caller, one: Trigger, before: Trigger | None) -> None:
     if one.event not in EVENTS:
         raise BadRequest(f"Event is one of {', '.join(EVENTS)}: {one.event!r}")
     worker_id, name = one.bridge_worker_id, one.function_name
@@ -185,6 +189,10 @@ def _trigger(tx: Connection, _hub: Hub, caller: Caller, one: Trigger, _before: T
     worker = referred(tx, caller, BRIDGE_WORKER, worker_id, "BridgeWorkerID")
     signature = worker_calls.offered(worker, one.toolchain_type).get(name)
     if signature is None and worker.provided_info is not None:
+        is_same = before is not None and all(getattr(one, name) == getattr(before, name) for name in _CALLED)
+        if is_same and before is not None and (one.disabled or not before.disabled):
+            # A worker that lost the function is no reason to keep the trigger from being switched off.
+            return
         raise BadRequest(
             f"worker {worker.slug} offers no function for {one.toolchain_type}: {name}",
             hint=f"see what it offers: cub worker list-function {worker.slug}",

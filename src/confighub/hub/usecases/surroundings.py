@@ -2,7 +2,7 @@
 
 fields(tx, unit, functions) -> dict: fields of a function's context, empty unless one of the functions looks around
 now(tx, unit_id, revision_num, stored) -> dict[str, bool]: the gates of a revision, those that look around as of now
-look_at_neighbours(tx, unit): look again at the gates that the unit's change may have opened in its space
+look_at_neighbours(tx, hub, caller, unit): look again at the gates that the unit's change may have opened in its space
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import msgspec
 import yaml
 from sqlalchemy import Connection, select, update
 
+from confighub.hub.caller import Caller
+from confighub.hub.hub import Hub
 from confighub.hub.kinds import SPACE, UNIT
 from confighub.hub.store.database import remembered
 from confighub.hub.store.entities import units
@@ -95,12 +97,12 @@ def now(tx: Connection, unit_id: str, revision_num: int, stored: dict[str, bool]
     return {**stored, **{gate: found[gate] for gate in asked & found.keys()}}
 
 
-def look_at_neighbours(tx: Connection, unit: Unit) -> None:
-    """Open the gates of other heads in the unit's space that waited for what the unit brings.
+def look_at_neighbours(tx: Connection, hub: Hub, caller: Caller, unit: Unit) -> None:
+    """Open the gates of other heads in the unit's space that waited for what the unit brings, and apply what is due.
 
     What the unit takes away shows when one of them is applied: then its gates are looked at again.
     """
-    from confighub.hub.usecases import gates
+    from confighub.hub.usecases import gates, work
 
     calls = gates.triggers_of(tx, unit.space_id, "Mutation", unit.toolchain_type)
     names = [call.gate for call in calls if _looks_around(call.gate)]
@@ -118,3 +120,4 @@ def look_at_neighbours(tx: Connection, unit: Unit) -> None:
             still = gates.store_gates(tx, row.unit_id, row.revision_num, found)
             changed = update(units).where(units.c.unit_id == row.unit_id)
             tx.execute(changed.values(apply_gates=still, version=units.c.version + 1))
+            work.apply_if_due(tx, hub, caller, row.unit_id)

@@ -94,6 +94,8 @@ def _verdict(operation: Row[Any], result: ActionResult, call: Call) -> _Verdict:
         return _Verdict(is_closed=True, reason=f"the worker could not run {name}: {told or 'it says not why'}")
     if made.passed is not None:
         return _Verdict(is_closed=not made.passed, reason="" if made.passed else f"{name} did not pass: {told}")
+    if call.trigger.validating:
+        return _Verdict(is_closed=True, reason=f"{name} gave no verdict")
     if made.text.encode() == request.config_data:
         return _Verdict(is_closed=False)
     origin = Origin(function_invocation=call.invocation, trigger_id=call.trigger.trigger_id)

@@ -187,6 +187,8 @@ def _apply(
     target = _target(tx, unit)
     gates = closed_gates(tx, unit.unit_id or "", number)
     reason = ""
+    if despite_quarantine and not despite_quarantine.strip():
+        raise BadRequest("what is in quarantine is applied with a reason", hint="say why")
     if despite_quarantine and QUARANTINE in gates:
         gates.remove(QUARANTINE)
         reason = f"applied despite quarantine: {despite_quarantine}"

@@ -56,7 +56,7 @@ def connect_worker(hub: Hub, caller: Caller, info: WorkerInfo, *, ip_address: st
             deliveries.end_leases(tx, hub, stream=older)
         for offered, target in _offers(info):
             _offer(tx, hub, caller, worker, offered, target)
-        rechecks.learn_signatures(tx, hub, msgspec.structs.replace(worker, provided_info=info))
+        rechecks.learn_signatures(tx, hub, caller, msgspec.structs.replace(worker, provided_info=info))
         hub.wake(tx, worker.bridge_worker_id or "")
 
 
