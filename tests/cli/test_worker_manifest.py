@@ -61,6 +61,7 @@ def test_the_deployment_comes_last_and_runs_as_nobody_special(objects: list[Any]
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert variables["CONFIGHUB_URL"] == "http://hub.confighub:9090"
+    assert variables["CONFIGHUB_NAMESPACES"] == "ingress-nginx,traderx-prod,velero"
     assert variables["CONFIGHUB_WORKER_SECRET"] is None
 
 

@@ -99,7 +99,7 @@ def manifest(wanted: Installation, documents: Sequence[Wire]) -> list[Wire]:
     for place in places:
         metadata = {"name": wanted.name, "namespace": place, "labels": wanted.labels}
         objects += _granted(wanted, "", metadata, worker_rights.inside(documents, place, own=own))
-    objects.append(_deployment(wanted, where))
+    objects.append(_deployment(wanted, where, places))
     return objects
 
 
@@ -160,7 +160,7 @@ def _granted(wanted: Installation, prefix: str, metadata: Wire, rules: list[Wire
     ]
 
 
-def _deployment(wanted: Installation, where: Wire) -> Wire:
+def _deployment(wanted: Installation, where: Wire, places: Sequence[str]) -> Wire:
     pod: Wire = {
         "serviceAccountName": wanted.name,
         "enableServiceLinks": False,
@@ -171,7 +171,7 @@ def _deployment(wanted: Installation, where: Wire) -> Wire:
             "fsGroup": _USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(wanted)],
+        "containers": [_container(wanted, places)],
         "volumes": [{"name": "state", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}],
     }
     if wanted.host_network:
@@ -190,11 +190,13 @@ def _deployment(wanted: Installation, where: Wire) -> Wire:
     }
 
 
-def _container(wanted: Installation) -> Wire:
+def _container(wanted: Installation, places: Sequence[str]) -> Wire:
     variables = {
         "CONFIGHUB_URL": wanted.url,
         "CONFIGHUB_WORKER_ID": wanted.worker_id,
         "CONFIGHUB_HOME": "/var/lib/confighub",
+        # its account may not look into others
+        "CONFIGHUB_NAMESPACES": ",".join(places),
         **dict(wanted.environment),
     }
     environment: list[Wire] = [{"name": key, "value": value} for key, value in variables.items()]

@@ -19,7 +19,8 @@ def run_worker(call: Call) -> None:
     """Run the worker in this process until it is interrupted.
 
     Who it is comes from CONFIGHUB_WORKER_ID and CONFIGHUB_WORKER_SECRET when both are set, else from the
-    hub in the name of whoever is logged in; a worker that the hub does not know yet is created.
+    hub in the name of whoever is logged in; a worker that the hub does not know yet is created. CONFIGHUB_NAMESPACES
+    lists the namespaces that it may look into, with commas, for an account that may not look into all.
     Raises: BadRequest for options that do not fit.
     """
     from confighub.worker.main import run
@@ -57,6 +58,7 @@ def _settings(call: Call) -> WorkerSettings:
         environment=call.text("environment"),
         probe_delay_scale=scale,
         **_clusters(call),
+        namespaces=tuple(os.environ.get("CONFIGHUB_NAMESPACES", "").replace(",", " ").split()),
         wait_timeout=call.text("wait-timeout"),
         poll_interval_s=seconds(poll_interval) if poll_interval else WorkerSettings.poll_interval_s,
     )

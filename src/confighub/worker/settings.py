@@ -14,7 +14,8 @@ class WorkerSettings:
     With ``environment`` set, the worker offers one target named after itself with the laptop's
     parameters; the folders then go into it as absolute paths.
     A Kubernetes worker offers the contexts of ``kubeconfigs``, or the one ``context``; with ``in_cluster``, the URL of
-    the API server, it offers the cluster that it runs in, as ``target_name``.
+    the API server, it offers the cluster that it runs in, as ``target_name``. ``namespaces`` are those in which it
+    looks for its units' objects where it may not look in all.
     """
 
     url: str
@@ -33,5 +34,6 @@ class WorkerSettings:
     context: str = ""
     in_cluster: str = ""
     target_name: str = ""
+    namespaces: tuple[str, ...] = ()
     poll_interval_s: float = 10.0
     offers_functions: bool = True

@@ -40,7 +40,7 @@ class Stage:
         self.told: list[LiveChange] = []
         self.start()
 
-    def start(self, kubeconfig: Path | None = None) -> None:
+    def start(self, kubeconfig: Path | None = None, namespaces: tuple[str, ...] = ()) -> None:
         """Make the bridge, as a worker that starts does."""
         self.settings = WorkerSettings(
             url="http://nowhere",
@@ -51,6 +51,7 @@ class Stage:
             provider="kubernetes",
             kubeconfigs=(kubeconfig or self.plane.kubeconfig,),
             wait_timeout="20s",
+            namespaces=namespaces,
         )
         self.bridge = KubernetesBridge(self.settings)
 
@@ -177,6 +178,29 @@ async def _silently(message: str) -> None:
 
 def new_unit() -> str:
     return str(uuid.uuid4())
+
+
+def account_of(plane: Plane, namespace: str, folder: Path, *resources: str) -> Path:
+    """Return the kubeconfig of an account that may change these resources in the namespace, and no more."""
+    rbac = "rbac.authorization.k8s.io"
+    where = {"name": "worker", "namespace": namespace}
+    verbs = ["get", "list", "watch", "create", "patch", "delete"]
+    rules = [{"apiGroups": [""], "resources": list(resources), "verbs": verbs}]
+    core, roles = f"/api/v1/namespaces/{namespace}", f"/apis/{rbac}/v1/namespaces/{namespace}"
+    plane.kube.create(f"{core}/serviceaccounts", {"metadata": where})
+    plane.kube.create(f"{roles}/roles", {"metadata": where, "rules": rules})
+    binding = {
+        "metadata": where,
+        "subjects": [{"kind": "ServiceAccount", **where}],
+        "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "worker"},
+    }
+    plane.kube.create(f"{roles}/rolebindings", binding)
+    token = plane.kube.create(f"{core}/serviceaccounts/worker/token", {"spec": {}})["status"]["token"]
+    content = yaml.safe_load(plane.kubeconfig.read_text())
+    content["users"][0]["user"] = {"token": token}
+    file = folder / "account.kubeconfig"
+    file.write_text(yaml.safe_dump(content))
+    return file
 
 
 def config_map(name: str = "settings", **data: str) -> Object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from confighub.worker.kubernetes.bridge import kubeconfigs, slug
 from tests.kubernetes.control_plane import IDLE_NODE
 from tests.runtime.running import until
-from tests.worker.kubernetes.stage import Object, Stage, config_map, deployment, new_unit, service
+from tests.worker.kubernetes.stage import Object, Stage, account_of, config_map, deployment, new_unit, service
 
 APPS = "apps/v1"
 
@@ -160,7 +161,9 @@ def test_defaults_of_the_server_are_no_drift(scene: Stage) -> None:
     unit = new_unit()
     scene.apply(deployment(), unit=unit, WaitTimeout="1ms")
 
-    assert scene.refresh(deployment(), unit=unit).result == "RefreshAndNoDrift"
+    outcome = scene.refresh(deployment(), unit=unit)
+
+    assert outcome.result == "RefreshAndNoDrift", outcome.message
 
 
 def test_refresh_tells_changed_added_missing_and_extra(scene: Stage) -> None:
@@ -283,6 +286,27 @@ def test_changes_of_units_applied_before_a_restart_are_told(scene: Stage) -> Non
     scene.kube.merge(scene.path("configmaps", "settings"), {"data": {"color": "red"}})
 
     scene.until_live(unit, lambda live: live and live[0]["data"] == {"color": "red"})
+
+
+def test_an_account_of_one_namespace_finds_its_units_after_a_restart(scene: Stage, tmp_path: Path) -> None:
+    account: Object = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "shop"}}
+    unit = new_unit()
+    file = account_of(scene.plane, scene.namespace, tmp_path, "configmaps", "serviceaccounts")
+    scene.apply(config_map(color="blue"), account, unit=unit)
+    scene.stop()
+    scene.told.clear()
+    try:
+        scene.start(file, namespaces=(scene.namespace,))
+
+        scene.until_live(unit, lambda live: {one["kind"] for one in live} == {"ConfigMap", "ServiceAccount"})
+        outcome = scene.apply(account, unit=unit, revision=2)
+    finally:
+        scene.stop()
+        scene.start()
+
+    assert "removed ConfigMap settings" in outcome.message
+    assert scene.get("configmaps", "settings") == {}
+    assert scene.destroy(account, unit=unit).result == "DestroyCompleted"
 
 
 def test_import_brings_in_what_was_asked_for_as_a_unit_would_say_it(scene: Stage) -> None:

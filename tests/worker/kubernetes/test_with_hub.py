@@ -16,7 +16,7 @@ import yaml
 
 from tests.kubernetes.control_plane import Plane
 from tests.runtime.running import PATIENCE_S, until
-from tests.worker.kubernetes.stage import Object, config_map, new_unit
+from tests.worker.kubernetes.stage import Object, account_of, config_map, new_unit
 from tests.worker.test_with_hub import RealHub
 
 MANY = 60
@@ -38,15 +38,16 @@ class Site:
         self.start_worker()
         self.target = until(self._find_target, because=self.log)
 
-    def start_worker(self) -> None:
+    def start_worker(self, kubeconfig: Path | None = None, **variables: str) -> None:
         command = [sys.executable, "-c", "from confighub.cli.main import run; run()", "worker", "run", "w1"]
-        command += ["--provider", "kubernetes", "--kubeconfig", str(self.plane.kubeconfig)]
+        command += ["--provider", "kubernetes", "--kubeconfig", str(kubeconfig or self.plane.kubeconfig)]
         env = {
             **os.environ,
             "CONFIGHUB_URL": self.hub.url,
             "CONFIGHUB_WORKER_ID": self.record["BridgeWorkerID"],
             "CONFIGHUB_WORKER_SECRET": self.record["Secret"],
             "CONFIGHUB_HOME": str(self.folder / "worker"),
+            **variables,
         }
         with (self.folder / "worker.log").open("ab") as log:
             self.worker = subprocess.Popen(command, env=env, stdout=log, stderr=log)
@@ -135,3 +136,19 @@ def test_a_worker_that_is_killed_amid_an_apply_finishes_it_when_it_is_back(site:
 
     until(lambda: site.unit(unit)["LiveRevisionNum"] == 1, because=site.log)
     assert len(site.names("big-")) == MANY
+
+
+def test_a_worker_that_may_look_into_one_namespace_only_tells_its_units_after_a_restart(site: Site) -> None:
+    unit = site.create("narrow", config_map("narrow", color="blue"))
+    site.apply(unit)
+    until(lambda: site.unit(unit)["LiveRevisionNum"] == 1, because=site.log)
+    site.stop_worker()
+    site.kube.merge(site.path("narrow"), {"data": {"color": "red"}}, manager="intruder")
+    account = account_of(site.plane, site.namespace, site.folder, "configmaps")
+    try:
+        site.start_worker(account, CONFIGHUB_NAMESPACES=f"elsewhere,{site.namespace}")
+
+        until(lambda: '"red"' in site.live(unit), because=site.log)
+    finally:
+        site.stop_worker()
+        site.start_worker()

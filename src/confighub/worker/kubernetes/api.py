@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import aiohttp
 import msgspec
 
-from confighub.errors import NotFound, RetryLater
+from confighub.errors import Forbidden, NotFound, RetryLater
 from confighub.worker.documents import Manifest
 from confighub.worker.kubernetes.access import Access
 
@@ -184,7 +184,8 @@ class Api:
     async def listed(self, resource: Resource, namespace: str, selector: str = "") -> tuple[list[Manifest], str]:
         """Return the objects and the version of the whole list, read page by page.
 
-        Raises: NotFound for a kind that is gone; RetryLater for everything else that stands in the way.
+        Raises: NotFound for a kind that is gone; Forbidden for one that may not be listed; RetryLater for everything
+        else that stands in the way.
         """
         items: list[Manifest] = []
         more = ""
@@ -195,7 +196,7 @@ class Api:
                 items, more = [], ""  # the pages are of a state that the server no longer has
                 continue
             if not answer.is_good:
-                kind = NotFound if answer.status == 404 else RetryLater
+                kind = {403: Forbidden, 404: NotFound}.get(answer.status, RetryLater)
                 raise kind(f"{resource.plural} cannot be listed: {answer.status} {answer.message}")
             metadata = answer.body.get("metadata") or {}
             # In lists the server leaves these two out of the items.

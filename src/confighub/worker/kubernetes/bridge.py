@@ -401,7 +401,7 @@ class KubernetesBridge:
             found = (
                 access.in_cluster(given.in_cluster) if is_inside else access.from_kubeconfig(given.kubeconfigs, name)
             )
-            self._clusters[name] = Cluster(found)
+            self._clusters[name] = Cluster(found, given.namespaces)
             self._views[name] = LiveView(self._clusters[name])
             self._new_cluster.set()
         return self._clusters[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from confighub.errors import BadRequest, ConfigHubError, Forbidden, RetryLater
 from confighub.worker.documents import Manifest
@@ -22,10 +22,14 @@ _SYNC_S = 10.0
 
 
 class Cluster:
-    """One cluster, watched for the objects of one worker's units."""
+    """One cluster, watched for the objects of one worker's units.
 
-    def __init__(self, access: Access) -> None:
+    ``namespaces`` are those in which the objects are found where not all may be listed at once.
+    """
+
+    def __init__(self, access: Access, namespaces: Sequence[str] = ()) -> None:
         self.api = Api(access)
+        self._namespaces = tuple(namespaces)
         self._informers: dict[tuple[str, str, str], Informer] = {}
         self._by_unit: defaultdict[str, dict[inventory.Identity, Seen]] = defaultdict(dict)
         self._changes: dict[str, asyncio.Event] = {}
@@ -101,7 +105,8 @@ class Cluster:
     async def find_all(self) -> None:
         """Begin to watch every kind and namespace in which a unit has objects.
 
-        A kind that may not be listed over all namespaces is left out: it is watched when a unit needs it.
+        A kind that may be listed neither over all namespaces nor in one that was named is left out: it is watched
+        when a unit needs it.
         """
         if self._is_found:
             return
@@ -115,12 +120,24 @@ class Cluster:
 
     async def _find(self, resource: Resource) -> None:
         try:
-            items, _ = await self.api.listed(resource, "", inventory.UNIT)
+            await self._find_in(resource, "")
+        except Forbidden as error:
+            _LOG.info("%s", error)
+            if resource.is_namespaced:
+                await asyncio.gather(*(self._find_if_allowed(resource, one) for one in self._namespaces))
         except ConfigHubError as error:
             _LOG.info("%s", error)
-            return
-        for namespace in {str(item["metadata"].get("namespace") or "") for item in items}:
-            await self.watched(resource, namespace)
+
+    async def _find_if_allowed(self, resource: Resource, namespace: str) -> None:
+        try:
+            await self._find_in(resource, namespace)
+        except ConfigHubError as error:
+            _LOG.info("in namespace %s %s", namespace, error)
+
+    async def _find_in(self, resource: Resource, namespace: str) -> None:
+        items, _ = await self.api.listed(resource, namespace, inventory.UNIT)
+        for found in {str(item["metadata"].get("namespace") or "") for item in items}:
+            await self.watched(resource, found)
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Manifest | None:
         """Return the object as it is, None when it is not there."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from confighub.errors import NotFound, RetryLater
+from confighub.errors import Forbidden, NotFound, RetryLater
 from confighub.worker.documents import Manifest
 from confighub.worker.kubernetes import inventory, ownership
 from confighub.worker.kubernetes.api import Api, Resource
@@ -107,7 +107,7 @@ class Informer:
                 self._api.forget(self.resource.group_version)
                 self._is_synced.set()
                 await asyncio.sleep(_REFUSED_PAUSE_S)
-            except RetryLater as error:
+            except (Forbidden, RetryLater) as error:
                 self.trouble = str(error)
                 self._is_synced.set()
             except Exception:
