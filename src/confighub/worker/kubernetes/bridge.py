@@ -36,6 +36,7 @@ _LOOK_AGAIN_S = 1.0
 _RECONNECT_S = 1.0
 # An apply that is over sooner says nothing but its end.
 _SOON_S = 0.2
+_LOOKS = 5  # at an object that changes while it is compared
 
 
 class Parameters(msgspec.Struct, rename="pascal", kw_only=True):
@@ -283,16 +284,22 @@ class KubernetesBridge:
         resource = await cluster.resource_of(document)
         namespace = cluster.namespace_of(document, resource)
         await cluster.watched(resource, namespace)
-        live = await cluster.get(resource, namespace, document["metadata"]["name"])
-        if live is None:
-            return None, [f"{describe(document)} is gone"]
-        seen = Seen.of(live)
-        try:
-            wanted = await applying.tried(cluster, document, operation, terms)
-        except BadRequest as error:
-            return seen, [f"{describe(document)} cannot be brought back as it is: {error}"]
-        lines = drift.between([inventory.unmarked(wanted)], [inventory.unmarked(live)])
-        if live.get("kind") == "Secret":
+        name = document["metadata"]["name"]
+        for _ in range(_LOOKS):
+            live = await cluster.get(resource, namespace, name)
+            if live is None:
+                return None, [f"{describe(document)} is gone"]
+            seen = Seen.of(live)
+            try:
+                wanted = await applying.tried(cluster, document, operation, terms)
+            except BadRequest as error:
+                return seen, [f"{describe(document)} cannot be brought back as it is: {error}"]
+            lines = drift.between([inventory.unmarked(wanted)], [inventory.unmarked(live)])
+            # What a controller wrote between the look and the trial would be taken for a difference.
+            after = await cluster.get(resource, namespace, name) if lines else None
+            if after is None or Seen.of(after).version == seen.version:
+                break
+        if document["kind"] == "Secret":
             # where it differs is told, what it holds is not
             lines = [f"{line.partition(' is ')[0]} is another" for line in lines]
         added = ownership.additions(wanted)
