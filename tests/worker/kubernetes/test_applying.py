@@ -410,3 +410,14 @@ def test_a_namespace_comes_before_what_is_in_it(scene: Stage) -> None:
     )
 
     assert outcome.result == "ApplyCompleted", outcome.message
+
+
+def test_a_namespace_that_was_there_is_taken_in(scene: Stage) -> None:
+    name = f"{scene.namespace}-applied"
+    bare = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    scene.kube.apply(f"/api/v1/namespaces/{name}", bare, "kubectl")
+
+    outcome = scene.apply({**bare, "metadata": {"name": name, "labels": {"env": "dev"}}}, unit=new_unit())
+
+    assert outcome.result == "ApplyCompleted", outcome.message
+    scene.kube.delete(f"/api/v1/namespaces/{name}")

@@ -71,7 +71,7 @@ def additions(item: Manifest, *, to_leaves: bool = False) -> list[Addition]:
     for entry in entries:
         if entry.get("manager") == MANAGER and entry.get("operation") == "Apply":
             ours = entry.get("fieldsV1") or {}
-    if not ours:
+    if not ours or item.get("kind") == "Namespace":  # all that a Namespace's spec holds are the server's finalizers
         return []
     kept = [_fields(entry) for entry in entries if is_controller(str(entry.get("manager", "")))]
     found: list[Addition] = []
