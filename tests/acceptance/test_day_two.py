@@ -19,6 +19,7 @@ from confighub.runtime.client import RuntimeClient
 from confighub.runtime.state import ObjectKey
 from tests.acceptance.system import System, call, eventually
 from tests.acceptance.trading import settled
+from tests.hub.databases import is_on_postgresql
 
 UNIT = "trade-service-deployment"
 STAGES = ("base", "dev", "staging", "prod")
@@ -61,6 +62,7 @@ def has_drift(system: System) -> list[dict[str, Any]]:
     return list(answer["drift"])
 
 
+@pytest.mark.skipif(is_on_postgresql(), reason="a hub on PostgreSQL is not lost with its folder")
 @pytest.mark.requirement("R-204", "R-271", "R-277", "R-280", "R-283", "R-285", "R-286", "R-297", "R-300", "R-301")
 def test_a_project_goes_back_is_corrected_and_comes_back_from_nothing(
     new_system: Callable[[], System], capsys: pytest.CaptureFixture[str]
