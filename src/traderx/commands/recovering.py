@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,13 +36,17 @@ _shared = (
 )
 
 
+def _going_back_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command what all that goes back asks for."""
+    for option in reversed(_shared):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("environment")
 @click.option("--unit", metavar="UNIT", help="Only this unit; --to may then be a revision number.")
-@_shared[0]
-@_shared[1]
-@_shared[2]
-@_shared[3]
+@_going_back_options
 @explain_option
 @json_option
 @data_option
@@ -69,10 +74,7 @@ def rollback(
 
 @click.command()
 @click.argument("environment")
-@_shared[0]
-@_shared[1]
-@_shared[2]
-@_shared[3]
+@_going_back_options
 @explain_option
 @json_option
 @data_option

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from confighub.api.call import Call
@@ -28,21 +29,18 @@ def list_quarantines(call: Call) -> Any:
 
 def put_into_quarantine(call: Call) -> Any:
     """Quarantine the text of a revision."""
-    request = call.record(QuarantineRequest)
-    return quarantine.quarantine_unit(
-        call.hub,
-        call.caller,
-        space_id=call.id("space_id"),
-        unit_id=call.id("unit_id"),
-        revision_num=request.revision_num,
-        reason=request.reason,
-    )
+    return _on_revision(call, quarantine.quarantine_unit)
 
 
 def lift(call: Call) -> Any:
     """Take the text of a revision out of quarantine."""
+    return _on_revision(call, quarantine.lift_quarantine)
+
+
+def _on_revision(call: Call, act: Callable[..., Any]) -> Any:
+    """Do what needs a revision and a reason."""
     request = call.record(QuarantineRequest)
-    return quarantine.lift_quarantine(
+    return act(
         call.hub,
         call.caller,
         space_id=call.id("space_id"),
