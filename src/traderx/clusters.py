@@ -15,9 +15,9 @@ from urllib.parse import urlencode, urlsplit
 
 import yaml
 
+from confighub.client.kubeconfig import Access, from_kubeconfig
 from confighub.client.transport import Wire
 from confighub.errors import BadRequest, Forbidden, NotFound, RetryLater
-from confighub.worker.kubernetes.access import Access, from_kubeconfig
 from traderx.project import Project, replace_file
 
 _TIMEOUT_S = 15.0

@@ -42,7 +42,7 @@ class Kube:
     def __init__(self, kubeconfig: Path) -> None:
         content = yaml.safe_load(kubeconfig.read_text())
         self.server = str(content["clusters"][0]["cluster"]["server"])
-        from confighub.worker.kubernetes.access import from_kubeconfig
+        from confighub.client.kubeconfig import from_kubeconfig
 
         access = from_kubeconfig([kubeconfig])
         token = access.token.now()
@@ -227,7 +227,7 @@ class ControlPlane:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
                 env={"PATH": os.environ["PATH"], "HOME": str(self.folder), "GOMAXPROCS": "2"},
             )
 
@@ -272,7 +272,8 @@ def opened(folder: Path) -> Iterator[Plane]:
         yield own
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """End with the process that starts this one."""
     ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
 
 

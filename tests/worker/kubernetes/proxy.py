@@ -21,7 +21,7 @@ class Proxy:
     """
 
     def __init__(self, plane: Plane, folder: Path) -> None:
-        from confighub.worker.kubernetes.access import from_kubeconfig
+        from confighub.client.kubeconfig import from_kubeconfig
 
         self.delay_s, self.refusals, self.refused = 0.0, 0, 0
         access = from_kubeconfig([plane.kubeconfig])

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from confighub.client.kubeconfig import Access
 from confighub.errors import RetryLater
 from confighub.worker.kubernetes import optional
-from confighub.worker.kubernetes.access import Access
 from confighub.worker.kubernetes.cluster import Cluster
 from confighub.worker.kubernetes.informers import Seen
 from confighub.worker.kubernetes.live import LiveView

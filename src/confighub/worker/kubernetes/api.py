@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import aiohttp
 import msgspec
 
+from confighub.client.kubeconfig import Access
 from confighub.errors import Forbidden, NotFound, RetryLater
 from confighub.worker.documents import Manifest
-from confighub.worker.kubernetes.access import Access
 
 MANAGER = "confighub"
 """The field manager of all that this worker writes."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from confighub.client import kubeconfig
 from confighub.errors import BadRequest, ConfigHubError, RetryLater
 from confighub.records.work import AvailableTarget, ConfigType
 from confighub.worker import documents, drift, readiness
@@ -20,7 +21,7 @@ from confighub.worker.apply_order import in_apply_order, in_destroy_order
 from confighub.worker.bridge import LiveChange, Operation, Outcome, Report, Tell
 from confighub.worker.documents import Manifest, describe
 from confighub.worker.durations import seconds
-from confighub.worker.kubernetes import access, applying, inventory, optional, ownership
+from confighub.worker.kubernetes import applying, inventory, optional, ownership
 from confighub.worker.kubernetes.applying import Applied, Terms
 from confighub.worker.kubernetes.cluster import Cluster
 from confighub.worker.kubernetes.importer import importable
@@ -78,7 +79,7 @@ class KubernetesBridge:
         elif given.context:
             named = [(slug(given.context), given.context)]
         else:
-            named = [(slug(name), name) for name in access.contexts(given.kubeconfigs)]
+            named = [(slug(name), name) for name in kubeconfig.contexts(given.kubeconfigs)]
         wait = {"WaitTimeout": given.wait_timeout}
         targets = [
             AvailableTarget(name=name, params={"KubeContext": context, **wait} if context else dict(wait))
@@ -399,14 +400,16 @@ class KubernetesBridge:
         given = self._settings
         if given.in_cluster:
             return [_IN_CLUSTER]
-        return [given.context] if given.context else access.contexts(given.kubeconfigs)
+        return [given.context] if given.context else kubeconfig.contexts(given.kubeconfigs)
 
     def _cluster(self, name: str) -> Cluster:
         if name not in self._clusters:
             given = self._settings
             is_inside = name == _IN_CLUSTER and bool(given.in_cluster)
             found = (
-                access.in_cluster(given.in_cluster) if is_inside else access.from_kubeconfig(given.kubeconfigs, name)
+                kubeconfig.in_cluster(given.in_cluster)
+                if is_inside
+                else kubeconfig.from_kubeconfig(given.kubeconfigs, name)
             )
             self._clusters[name] = Cluster(found, given.namespaces)
             self._views[name] = LiveView(self._clusters[name])

@@ -7,10 +7,10 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from confighub.client.kubeconfig import Access
 from confighub.errors import BadRequest, ConfigHubError, Forbidden, RetryLater
 from confighub.worker.documents import Manifest
 from confighub.worker.kubernetes import inventory
-from confighub.worker.kubernetes.access import Access
 from confighub.worker.kubernetes.api import Api, Resource
 from confighub.worker.kubernetes.informers import Informer, Seen
 

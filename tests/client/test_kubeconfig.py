@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from confighub.client.kubeconfig import contexts, from_kubeconfig, in_cluster
 from confighub.errors import BadRequest, NotFound
-from confighub.worker.kubernetes.access import contexts, from_kubeconfig, in_cluster
 
 
 def written(path: Path, user: dict[str, Any], *, context: str = "one", **cluster: Any) -> Path:
