@@ -21,6 +21,7 @@ from confighub.errors import ConfigHubError, RetryLater
 from confighub.operations import guard
 from confighub.operations.guard import Say
 from confighub.operations.plan import Plan, PlannedUnit, Stage, planned
+from confighub.operations.progress import Lines, Progress
 from confighub.operations.readiness import is_ready, reasons, word_for
 
 _Answer = TypeVar("_Answer")
@@ -29,7 +30,7 @@ UNIT_TIMEOUT_S = 60.0
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5
 _QUIET_S = 2.0
-"""How often a line about waiting is printed at most, and how often the machinery is looked after."""
+"""How often the machinery is looked after."""
 _IDS_IN_ONE_WHERE = 60
 """So many ids fit into one where-expression, which holds 4096 characters."""
 
@@ -49,11 +50,16 @@ class Result:
 
 @dataclass
 class Outcome:
-    """What became of a deployment. ``failure`` is the result that stopped it; None when all went well."""
+    """What became of a deployment. ``failure`` is the result that stopped it; None when all went well.
+
+    ``left`` are the units that were applied and not waited for to the end, ``not_begun`` those that were not applied.
+    """
 
     space: str
     results: list[Result] = field(default_factory=list)
     seconds: float = 0.0
+    left: tuple[str, ...] = ()
+    not_begun: tuple[str, ...] = ()
 
     @property
     def failure(self) -> Result | None:
@@ -69,6 +75,8 @@ class Outcome:
             "seconds": round(self.seconds, 2),
             "failed": failed.slug if failed else None,
             "reason": failed.reason if failed else None,
+            "left": list(self.left),
+            "notBegun": list(self.not_begun),
             "units": [
                 {
                     "unit": result.slug,
@@ -85,7 +93,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Options:
-    """How to deploy. ``revive`` brings back a hub or worker that died; it is called every few seconds."""
+    """How to deploy. ``revive`` brings back a hub or worker that died; it is called every few seconds.
+
+    ``progress`` is where it is shown; lines are said when it is None.
+    """
 
     approve: bool = False
     command: str = "bin/ordered-apply ENV"
@@ -93,6 +104,7 @@ class Options:
     again: bool = False
     live_revisions: bool = False
     revive: Callable[[], None] = lambda: None
+    progress: Progress | None = None
 
 
 def read_units(hub: HubClient, space_id: str, *, where: str = "") -> list[PlannedUnit]:
@@ -116,7 +128,8 @@ def explain(plan: Plan) -> list[str]:
             what = "nothing to apply" if unit.live == unit.head else f"apply revision {unit.head}"
             gates = f"; closed: {', '.join(unit.gates)}" if unit.gates else ""
             target = "" if unit.target_id else "; no target"
-            lines.append(f"  {unit.slug}: {now}, {what}{target}{gates}")
+            needs = f"; after {', '.join(unit.needs)}" if unit.needs else ""
+            lines.append(f"  {unit.slug}: {now}, {what}{needs}{target}{gates}")
     return lines
 
 
@@ -126,30 +139,37 @@ def deploy(hub: HubClient, plan: Plan, options: Options, say: Say) -> Outcome:
     Nothing is applied when a gate is closed, a target is missing or prod lacks the approval:
     Gated or BadRequest is raised. A unit that fails or is not ready in time ends the deployment.
     """
-    run = _Run(hub, plan, options, say)
+    run = _Run(hub, plan, options, options.progress or Lines(say))
     began = time.monotonic()
     outcome = Outcome(plan.space)
     ready = {} if options.again else run.ready_units()
     pending = [run.as_applied(unit) for unit in plan.units if unit.slug not in ready]
     guard.check(hub, plan, pending, approve=options.approve, command=options.command, say=say)
-    with run.held():
-        for stage in plan.stages:
-            kept = all(unit.slug in ready for unit in stage.units)
-            names = ", ".join(unit.slug for unit in stage.units)
-            say(f"{stage.title}: {names}" + (" (running already)" if kept else ""))
-            outcome.results += run.stage(stage, ready)
-            if outcome.failure is not None:
-                break
-            run.keep_holding()
+    run.progress.begin(plan)
+    try:
+        with run.held():
+            for stage in plan.stages:
+                run.progress.stage(stage, is_kept=all(unit.slug in ready for unit in stage.units))
+                outcome.results += run.stage(stage, ready)
+                if outcome.failure is not None:
+                    break
+                run.keep_holding()
+    finally:
+        run.progress.end()
     outcome.seconds = time.monotonic() - began
+    ended = {result.slug for result in outcome.results}
+    rest = [unit.slug for unit in plan.units if unit.slug not in ended and unit.slug not in ready]
+    outcome.left = tuple(slug for slug in rest if slug in run.begun)
+    outcome.not_begun = tuple(slug for slug in rest if slug not in run.begun)
     return outcome
 
 
 class _Run:
     """One deployment under way."""
 
-    def __init__(self, hub: HubClient, plan: Plan, options: Options, say: Say) -> None:
-        self.hub, self.plan, self.options, self.say = hub, plan, options, say
+    def __init__(self, hub: HubClient, plan: Plan, options: Options, progress: Progress) -> None:
+        self.hub, self.plan, self.options, self.progress = hub, plan, options, progress
+        self.begun: set[str] = set()
         # Long enough for two stages, since it is renewed between them; an end by kill -9 leaves it behind.
         self.hold_s = int(options.timeout_s * 2) + 60
         self._held_at = 0.0
@@ -192,7 +212,7 @@ class _Run:
             for where in self._everything():
                 self.hub.units.release(where=where)
         except RetryLater as error:
-            self.say(f"the units stay held for up to {self.hold_s} s: {error.message}")
+            self.progress.say(f"the units stay held for up to {self.hold_s} s: {error.message}")
 
     def stage(self, stage: Stage, ready: dict[str, str]) -> list[Result]:
         """Apply a stage's units together, wait for all, and return their results in order."""
@@ -201,17 +221,18 @@ class _Run:
         for unit in stage.units:
             if unit.slug in ready:
                 if any(one.slug not in ready for one in stage.units):
-                    self.say(f"  {unit.slug}: revision {unit.head} is {ready[unit.slug]} already")
+                    self.progress.unit(unit, "kept", ready[unit.slug], revision=unit.head)
                 results.append(Result(unit.slug, stage.order, unit.head, "kept", word=ready[unit.slug]))
                 continue
-            self.say(f"  applying {unit.slug} revision {self._revision(unit)} ...")
+            self.progress.unit(unit, "applying", revision=self._revision(unit))
             wait = _Wait(unit, time.monotonic())
-            waits.append(wait)
             try:
                 wait.operation = self._patiently(partial(self._apply, unit))
             except ConfigHubError as error:
                 results.append(self._failed(stage, wait, str(error)))
                 return results
+            waits.append(wait)
+            self.begun.add(unit.slug)
         return results + self._wait_for(stage, waits)
 
     def _wait_for(self, stage: Stage, waits: Sequence[_Wait]) -> list[Result]:
@@ -242,8 +263,9 @@ class _Run:
             if status == "Completed":
                 live = self.hub.units.live_status(unit.unit_id, space_id=space_id)
                 if is_ready(live, revision=self._revision(unit)):
-                    self.say(f"  {unit.slug} is {word_for(live)} ({wait.seconds:.1f} s){_remark(event)}")
-                    return Result(unit.slug, stage.order, self._revision(unit), "ready", wait.seconds, word_for(live))
+                    word = word_for(live)
+                    self.progress.unit(unit, "ready", f"{word}{_remark(event)}", seconds=wait.seconds)
+                    return Result(unit.slug, stage.order, self._revision(unit), "ready", wait.seconds, word)
                 wait.message = "; ".join(reasons(live)) or f"the hub reports {live.get('Status') or 'no state'}"
             elif status in ("Failed", "Canceled"):
                 live = self.hub.units.live_status(unit.unit_id, space_id=space_id)
@@ -254,7 +276,7 @@ class _Run:
             wait.message = error.message
         if late:
             return self._failed(stage, wait, self._last_words(wait))
-        self._mention(wait)
+        self.progress.unit(unit, "waiting", wait.message, seconds=wait.seconds)
         return None
 
     def _event(self, wait: _Wait) -> Wire:
@@ -276,22 +298,13 @@ class _Run:
     def _failed(self, stage: Stage, wait: _Wait, reason: str) -> Result:
         limit = f"{self.options.timeout_s:g} seconds"
         if wait.seconds > self.options.timeout_s:
-            self.say(f"ERROR: {wait.unit.slug} failed to start within {limit}")
+            said = f"failed to start within {limit}"
         else:
-            self.say(f"ERROR: {wait.unit.slug} failed after {wait.seconds:.1f} s (the limit is {limit})")
-        for line in reason.splitlines():
-            self.say(f"  {line}")
+            said = f"failed after {wait.seconds:.1f} s (the limit is {limit})"
+        self.progress.unit(wait.unit, "failed", f"{said}\n{reason}", seconds=wait.seconds)
         return Result(
             wait.unit.slug, stage.order, self._revision(wait.unit), "failed", wait.seconds, "Failed", reason=reason
         )
-
-    def _mention(self, wait: _Wait) -> None:
-        now = time.monotonic()
-        if now - wait.mentioned < _QUIET_S:
-            return
-        wait.mentioned = now
-        more = f": {wait.message.splitlines()[0]}" if wait.message else ""
-        self.say(f"    waiting for {wait.unit.slug} to be Running ({wait.seconds:.0f} s){more}")
 
     def _apply(self, unit: PlannedUnit) -> Wire:
         number = self._revision(unit)
@@ -334,10 +347,6 @@ class _Wait:
     began: float
     operation: Wire = field(default_factory=dict)
     message: str = ""
-    mentioned: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.mentioned = self.began
 
     @property
     def seconds(self) -> float:

@@ -19,7 +19,10 @@ ADDON = "addon"
 
 @dataclass(frozen=True)
 class PlannedUnit:
-    """A unit as the plan needs it. ``head`` and ``live`` are revision numbers, 0 for none."""
+    """A unit as the plan needs it. ``head`` and ``live`` are revision numbers, 0 for none.
+
+    ``needs`` are the slugs of the units that it links to, where the plan comes from links.
+    """
 
     unit_id: str
     slug: str
@@ -30,6 +33,7 @@ class PlannedUnit:
     is_addon: bool = False
     gates: tuple[str, ...] = ()
     approvers: int = 0
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,29 @@ class Plan:
     def units(self) -> tuple[PlannedUnit, ...]:
         """Every unit of the plan, in the order in which it is applied."""
         return tuple(unit for stage in self.stages for unit in stage.units)
+
+    def as_json(self) -> Wire:
+        """Return the plan for programs: each stage with its units, and what of each is applied."""
+        return {
+            "space": self.space,
+            "stages": [
+                {
+                    "title": stage.title,
+                    "order": stage.order,
+                    "units": [
+                        {
+                            "unit": unit.slug,
+                            "head": unit.head,
+                            "live": unit.live,
+                            "needs": list(unit.needs),
+                            "gates": list(unit.gates),
+                        }
+                        for unit in stage.units
+                    ],
+                }
+                for stage in self.stages
+            ],
+        }
 
     @property
     def without_target(self) -> tuple[PlannedUnit, ...]:

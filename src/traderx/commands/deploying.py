@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from traderx.commands.lazy import Seconds, data_option, explain_option, json_option, saying
+from traderx.commands.lazy import Seconds, data_option, explain_option, json_option, saying, showing
 from traderx.wording import counted
 
 if TYPE_CHECKING:
     from confighub.client.hub import HubClient
     from confighub.operations.deploy import Outcome
+    from confighub.operations.plan import Plan
     from confighub.operations.promote import Promotion
 
 _ALL_AT_ONCE_TIMEOUT_S = 300.0
@@ -21,6 +22,9 @@ _ALL_AT_ONCE_TIMEOUT_S = 300.0
 
 @click.command(name="ordered-apply")
 @click.argument("environment")
+@click.option(
+    "--waves", is_flag=True, help="In waves computed from links instead: what needs nothing open goes together."
+)
 @click.option("--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod).")
 @click.option(
     "--timeout", type=Seconds(), default=60.0, show_default=True, metavar="SECONDS", help="How long one unit may take."
@@ -30,6 +34,7 @@ _ALL_AT_ONCE_TIMEOUT_S = 300.0
 @data_option
 def ordered_apply(
     environment: str,
+    waves: bool,
     approve: bool,
     timeout: float,
     explain: bool,
@@ -40,27 +45,31 @@ def ordered_apply(
 
     Each unit is ready before the next is applied; the first failure stops it and is explained.
     What runs already is passed over, so a deployment that was interrupted is simply started again.
+    With --waves the order comes from the links: units of one wave are applied and waited for together.
 
-    Example: bin/ordered-apply dev
+    Example: bin/ordered-apply dev --waves
     """
     from confighub.operations import deploy, plan
+    from confighub.operations.waves import in_waves, read_needs
     from traderx.site import open_site
 
-    say = saying(as_json)
+    say, progress = showing(as_json)
     site = open_site(data, say)
     space, space_id = site.project.space(environment), site.space_id(environment)
     units = deploy.read_units(site.hub, space_id)
-    made = plan.in_order(space=space, space_id=space_id, units=units)
+    if waves:
+        made = in_waves(space=space, space_id=space_id, units=units, needs=read_needs(site.hub, space_id, units))
+    else:
+        made = plan.in_order(space=space, space_id=space_id, units=units)
     if explain:
-        for line in deploy.explain(made):
-            say(line)
-        return 0
+        return _explained(made, as_json)
     site.wake_worker(environment)
     options = deploy.Options(
         approve=approve,
-        command=f"bin/ordered-apply {environment}",
+        command=f"bin/ordered-apply {environment}" + (" --waves" if waves else ""),
         timeout_s=timeout,
         revive=lambda: site.revive(environment),
+        progress=progress,
     )
     outcome = deploy.deploy(site.hub, made, options, say)
     return _concluded(outcome, as_json, "All services deployed successfully in order")
@@ -102,14 +111,12 @@ def apply_all(
     from confighub.operations.retarget import retarget
     from traderx.site import open_site
 
-    say = saying(as_json)
+    say, progress = showing(as_json)
     site = open_site(data, say)
     space, space_id = site.project.space(environment), site.space_id(environment)
     made = plan.at_once(space=space, space_id=space_id, units=deploy.read_units(site.hub, space_id))
     if explain:
-        for line in deploy.explain(made):
-            say(line)
-        return 0
+        return _explained(made, as_json)
     site.wake_worker(environment)
     if cluster:
         retarget(site.hub, space=space, space_id=space_id, target=cluster, say=say)
@@ -122,6 +129,7 @@ def apply_all(
         again=bool(cluster),
         live_revisions=bool(cluster) and not head,
         revive=lambda: site.revive(environment),
+        progress=progress,
     )
     return _concluded(deploy.deploy(site.hub, made, options, say), as_json, "All units applied")
 
@@ -180,7 +188,23 @@ def _concluded(outcome: Outcome, as_json: bool, praise: str) -> int:
         print(json.dumps(outcome.as_json(), indent=2))
     failed = outcome.failure
     if failed is not None:
-        saying(as_json)(f"stopped at {failed.slug}; what ran before goes on running")
+        say = saying(as_json)
+        say(f"stopped at {failed.slug}; what ran before goes on running")
+        if outcome.left:
+            say(f"begun and not waited for: {', '.join(outcome.left)}")
+        if outcome.not_begun:
+            say(f"not begun: {', '.join(outcome.not_begun)}")
         return 1
     saying(as_json)(f"{praise} ({outcome.seconds:.1f} s)")
+    return 0
+
+
+def _explained(made: Plan, as_json: bool) -> int:
+    """Print what a plan would do and return the exit status."""
+    from confighub.operations import deploy
+
+    for line in deploy.explain(made):
+        saying(as_json)(line)
+    if as_json:
+        print(json.dumps(made.as_json(), indent=2))
     return 0

@@ -5,11 +5,15 @@ from __future__ import annotations
 import difflib
 import importlib
 import math
+import os
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from confighub.operations.progress import Progress
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _YEAR_S = 365 * 86_400
@@ -83,3 +87,13 @@ def saying(as_json: bool) -> Callable[[str], None]:
         print(line, file=stream, flush=True)
 
     return say
+
+
+def showing(as_json: bool) -> tuple[Callable[[str], None], Progress | None]:
+    """Return how lines are printed and how a deployment is shown: a tree on a terminal, else None for plain lines."""
+    if as_json or not sys.stdout.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+        return saying(as_json), None
+    from confighub.operations.progress import Tree
+
+    tree = Tree(sys.stdout)
+    return tree.say, tree
