@@ -124,13 +124,29 @@ def test_https_shows_a_certificate_for_the_named_host(site: Running) -> None:
     trusted.check_hostname, trusted.verify_mode = False, ssl.CERT_NONE
 
     seen = httpx2.get(url, verify=trusted).json()
-    (certificate,) = (site.data_dir / "environments" / "dev").glob("tls-*.pem")
-    named = ssl.create_default_context(cafile=str(certificate))
+    named = ssl.create_default_context(cafile=str(site.data_dir / "authority.crt"))
     with httpx2.Client(verify=named) as http:
         checked = http.get(url, extensions={"sni_hostname": "traderx.example.com"})
 
     assert seen["headers"]["x-forwarded-proto"] == "https"
     assert checked.status_code == 200
+
+
+def test_one_authority_signs_for_every_environment_and_its_key_stays_private(site: Running) -> None:
+    document = ingress(("/", "gui"), tls="traderx.example.com")
+    open_door(site, document)
+    site.apply(document, unit="door", environment="staging")
+    authority = site.data_dir / "authority.crt"
+    until(lambda: httpx2.get(site.ingress_url("http", "staging")))
+
+    with httpx2.Client(verify=ssl.create_default_context(cafile=str(authority))) as http:
+        seen = [until(lambda name=name: http.get(site.ingress_url("https", name))) for name in ("dev", "staging")]  # type: ignore[misc]
+
+    assert [answer.status_code for answer in seen] == [200, 503]
+    notes = [site.object("Ingress", "ingress", name)["metadata"]["annotations"] for name in ("dev", "staging")]
+    assert [one["laptop.confighub/authority"] for one in notes] == [str(authority)] * 2
+    assert (site.data_dir / "authority.key").stat().st_mode & 0o077 == 0
+    assert "PRIVATE" not in authority.read_text()
 
 
 def test_old_tls_is_refused(site: Running) -> None:

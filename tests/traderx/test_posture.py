@@ -131,7 +131,7 @@ def door(folder: Path, least: ssl.TLSVersion) -> Iterator[int]:
     """A TLS server that accepts this version at least; yields its port."""
     settings = certificates.context()
     settings.minimum_version = least
-    certificates.load(settings, hosts=["localhost"], folder=folder, secrets_dir="", secret="")
+    certificates.load(settings, hosts=["localhost"], folder=folder, authority=folder, secrets_dir="", secret="")
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:

@@ -66,6 +66,7 @@ class Environment:
             name,
             ports=lambda: project.addresses.ingress(name),
             folder=folder,
+            authority=project.store.root,
             find_pool=self._find_pool,
             carrier=project.carrier,
             requests=project.requests,

@@ -31,7 +31,8 @@ _LOG = logging.getLogger("confighub.runtime")
 class Gateway:
     """The ports of one environment; they are open while there is an Ingress.
 
-    ``find_pool`` answers with the replicas behind a destination, None when there is no such Service.
+    ``find_pool`` answers with the replicas behind a destination, None when there is no such Service;
+    ``authority`` is the folder of the project's authority.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class Gateway:
         *,
         ports: Callable[[], tuple[int, int]],
         folder: Path,
+        authority: Path,
         find_pool: Callable[[Destination], ServicePool | None],
         carrier: Carrier,
         requests: Requests,
         on_change: Callable[[], None],
     ) -> None:
-        self._environment, self._ports, self._folder = environment, ports, folder
+        self._environment, self._ports = environment, ports
+        self._folder, self._authority = folder, authority
         self._find_pool, self._carrier, self._requests = find_pool, carrier, requests
         self._on_change = on_change
         self._table = Table([], [], None)
@@ -56,6 +59,7 @@ class Gateway:
         self._servers: dict[str, asyncio.Server] = {}
         self._errors: dict[str, str] = {}
         self._tls: ssl.SSLContext | None = None
+        self._is_own_certificate = False
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -82,6 +86,10 @@ class Gateway:
     def metrics_url(self) -> str:
         """Return where the counts of this door can be read; empty while they cannot."""
         return self._requests.url_of(self._environment)
+
+    def authority_file(self) -> str:
+        """Return the file to trust for the HTTPS port; empty without one, and for a certificate of the target's own."""
+        return str(self._authority / certificates.AUTHORITY) if self._is_own_certificate else ""
 
     def conditions(self) -> list[Condition]:
         """Return Accepted: whether the ports answer."""
@@ -143,8 +151,7 @@ class Gateway:
             for scheme in [scheme for scheme in self._servers if scheme not in wanted]:
                 self._servers.pop(scheme).close()
             self._errors = {scheme: error for scheme, error in self._errors.items() if scheme in wanted}
-            if "https" in wanted:
-                self._load_certificate()
+            self._is_own_certificate = "https" in wanted and self._load_certificate()
             for scheme in sorted(wanted - set(self._servers)):
                 await self._open(scheme)
             self._on_change()
@@ -166,20 +173,23 @@ class Gateway:
                 why = f"in use by {listeners.holder(LOOPBACK, port)}"
             self._errors[scheme] = f"{LOOPBACK}:{port} is {why}"
 
-    def _load_certificate(self) -> None:
+    def _load_certificate(self) -> bool:
+        """Give the HTTPS port its certificate; tell whether the project's authority signed it."""
         self._tls = self._tls or certificates.context()
         secrets = (tls.secret_name for document in self._documents for tls in document.spec.tls or [])
         try:
-            certificates.load(
+            return certificates.load(
                 self._tls,
                 hosts=self._table.tls_hosts,
                 folder=self._folder,
+                authority=self._authority,
                 secrets_dir=self._settings.secrets_dir,
                 secret=next(filter(None, secrets), ""),
             )
         except (Unresolved, ssl.SSLError, ValueError) as error:
             _LOG.warning("the certificate of %s cannot be used: %s", self._environment, error)
             self._errors["https"] = f"the certificate cannot be used: {error}"
+            return False
 
 
 def _target_path(request: web.BaseRequest, route: Route) -> str:

@@ -3,7 +3,7 @@
 Annotations say what a cluster would not: ``laptop.confighub/ignored`` names the fields that have no
 effect here, ``laptop.confighub/addresses`` where the replicas answer, ``laptop.confighub/hosts`` which
 Service names in variables became which addresses, ``laptop.confighub/metrics`` where an Ingress's
-requests are counted. Each is a comma list.
+requests are counted, ``laptop.confighub/authority`` the file to trust for its HTTPS port. Each is a comma list.
 """
 
 from __future__ import annotations
@@ -65,8 +65,9 @@ def ingress(stored: StoredObject, gateway: Gateway, clock: Clock) -> Manifest:
         "conditions": clock.stamp(gateway.conditions()),
     }
     typed = manifests.read(stored.manifest, manifests.Ingress)
-    url = gateway.metrics_url()
-    return _object(stored, status, {"ignored": routes.not_honoured(typed), "metrics": [url] if url else []})
+    told = {"metrics": gateway.metrics_url(), "authority": gateway.authority_file()}
+    notes = {name: [value] for name, value in told.items() if value}
+    return _object(stored, status, {"ignored": routes.not_honoured(typed), **notes})
 
 
 def plain(stored: StoredObject, clock: Clock) -> Manifest:

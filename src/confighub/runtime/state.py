@@ -95,6 +95,7 @@ class Store:
     """The files of one data folder, one environment each."""
 
     def __init__(self, data_dir: Path) -> None:
+        self.root = data_dir
         self._folder = data_dir / "environments"
 
     def folder(self, environment: str) -> Path:
