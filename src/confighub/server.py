@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from confighub.errors import BadRequest, ConfigHubError
+from confighub.errors import BadRequest, ConfigHubError, NotFound
 from confighub.settings import LOOPBACK, HubSettings
 
 if TYPE_CHECKING:
@@ -212,13 +212,47 @@ def back_up(settings: HubSettings, file: Path) -> None:
     _report(f"{file}: {file.stat().st_size} bytes", counts)
 
 
+@confighub.command("journal")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
+@click.option("--keep", default=2, show_default=True, type=click.IntRange(min=1), help="How many bases stay.")
+@click.option("--off", is_flag=True, help="Keep no journal any longer; the files stay.")
+@_store_options
+def keep_journal(settings: HubSettings, folder: Path | None, keep: int, off: bool) -> None:
+    """Copy every commit to a second folder before it is answered.
+
+    Begins the journal, or takes a new base and removes what older ones needed; also while the hub serves. The
+    folder should be on another disk; it holds the hub's key. `confighub restore FOLDER` makes the hub from it, as it
+    was at its last commit.
+
+    Example: confighub journal /mnt/second/journal --data ./hub
+    """
+    from confighub.hub.store import journal
+    from confighub.hub.store.backup import key_in_use
+
+    store = _sqlite_store(settings)
+    if off:
+        click.echo("the journal has ended" if journal.end_journal(store) else "no journal is kept")
+        return
+    if folder is None:
+        raise BadRequest("which folder?", hint="confighub journal FOLDER, or --off to end it")
+    if not store.exists():
+        raise NotFound(f"no hub has its store in {settings.data_dir}", hint="name its folder with --data")
+    with _open(settings) as hub:
+        hub.secrets  # noqa: B018 its key is made at the first use
+        made = journal.begin_journal(store, folder, key_in_use(settings.data_dir, settings.key))
+        base = made.take_base()
+        removed = journal.prune(made.folder, keep=keep)
+    click.echo(f"{base}: {base.stat().st_size} bytes; {removed} older files removed; every commit is copied now")
+
+
 @confighub.command("restore")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
 @_store_options
 def restore(settings: HubSettings, file: Path) -> None:
-    """Fill an empty store from a backup; start the hub on it afterwards.
+    """Fill an empty store from a backup, or from a journal's folder.
 
-    The store may be of another kind than the one that the backup is of: SQLite or PostgreSQL.
+    Start the hub on it afterwards. From a backup the store may be of another kind than the one that the backup is of:
+    SQLite or PostgreSQL. From a journal it is SQLite, as it was at the last commit.
 
     Example: confighub restore hub-20261003.backup --data ./hub
     """
@@ -226,12 +260,37 @@ def restore(settings: HubSettings, file: Path) -> None:
     from confighub.hub.store.database import Database
 
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if file.is_dir():
+        _restore_journal(settings, file)
+        return
     database = Database(settings.database)
     try:
         counts = restore_backup(database, settings.data_dir, file)
     finally:
         database.close()
     _report(f"restored from {file}", counts)
+
+
+def _restore_journal(settings: HubSettings, folder: Path) -> None:
+    from confighub.hub.store.backup import check_key, keep_key
+    from confighub.hub.store.journal import read_key, restore_journal
+
+    key = read_key(folder)
+    check_key(settings.data_dir, key)
+    done = restore_journal(folder, _sqlite_store(settings))
+    keep_key(settings.data_dir, key)
+    torn = f"; {done.torn_bytes} bytes of a commit that was answered to nobody left out" if done.torn_bytes else ""
+    click.echo(f"restored from {folder}: base {done.base}, {done.logs} logs with {done.pages} pages{torn}")
+
+
+def _sqlite_store(settings: HubSettings) -> Path:
+    """Return the file of the store. Raises: BadRequest when it is a PostgreSQL, which archives its own log."""
+    if settings.database_url and not settings.database_url.startswith("sqlite"):
+        raise BadRequest(
+            "a hub on PostgreSQL has no journal of ours: the database archives its own log",
+            hint="run pg_receivewal --synchronous --directory FOLDER where the second disk is; see docs/disaster.md",
+        )
+    return Path(settings.database.removeprefix("sqlite:///"))
 
 
 def _report(what: str, counts: dict[str, int]) -> None:

@@ -69,7 +69,7 @@ def restore_backup(database: Database, folder: Path, file: Path) -> Counts:
     another key.
     """
     header = _check(file)
-    _check_key(folder, str(header["key"]))
+    check_key(folder, str(header["key"]))
     bring_up_to_date(database)
     with database.write() as tx:
         filled = [table.name for table in _tables() if tx.execute(select(func.count()).select_from(table)).scalar()]
@@ -87,8 +87,31 @@ def restore_backup(database: Database, folder: Path, file: Path) -> Counts:
         counts = _fill(tx, file)
         if header["schema"] != SCHEMA:
             upgrade(tx, str(header["schema"]))
-        _keep_key(folder, str(header["key"]))
+        keep_key(folder, str(header["key"]))
     return counts
+
+
+def check_key(folder: Path, key: str) -> None:
+    """Refuse to restore beside the key of another hub, without which what that hub sealed stays closed for ever."""
+    path = folder / KEY_FILE
+    if key and path.exists() and path.read_bytes().strip() != key.strip().encode():
+        raise Conflict(
+            f"{path} holds another key than the backup",
+            hint="restore into another folder, or move the key away if no store needs it",
+        )
+
+
+def keep_key(folder: Path, key: str) -> None:
+    """Write the hub's key into its folder, unless it has one."""
+    path = folder / KEY_FILE
+    if not key or path.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as out:
+        out.write(key)
+        out.flush()
+        os.fsync(out.fileno())
 
 
 def _write(database: Database, key: str, out: gzip.GzipFile) -> Counts:
@@ -209,25 +232,3 @@ def _tables() -> list[Table]:
         )
         for table in metadata.sorted_tables
     ]
-
-
-def _check_key(folder: Path, key: str) -> None:
-    """Refuse to restore beside the key of another hub, without which what that hub sealed stays closed for ever."""
-    path = folder / KEY_FILE
-    if key and path.exists() and path.read_bytes().strip() != key.strip().encode():
-        raise Conflict(
-            f"{path} holds another key than the backup",
-            hint="restore into another folder, or move the key away if no store needs it",
-        )
-
-
-def _keep_key(folder: Path, key: str) -> None:
-    path = folder / KEY_FILE
-    if not key or path.exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as out:
-        out.write(key)
-        out.flush()
-        os.fsync(out.fileno())

@@ -10,11 +10,13 @@ import sqlite3
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 
+from confighub.hub.store.journal import Journals
 from confighub.query import sql
 
 READERS = 8
@@ -40,6 +42,7 @@ class Database:
         if self.is_sqlite:
             self.writer = self._sqlite("BEGIN IMMEDIATE", pool_size=1, max_overflow=0)
             self.reader = self._sqlite("BEGIN", pool_size=READERS, max_overflow=READERS)
+            self._journals = Journals(Path(self.url.database or ""))
         else:
             self.writer = self.reader = create_engine(self.url, pool_size=READERS, max_overflow=READERS)
 
@@ -61,16 +64,22 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Give the one transaction that writes; it is durable when the block ends, or undone by an error."""
+        """Give the one transaction that writes; it is durable when the block ends, or undone by an error.
+
+        Where a journal is kept, it is in there too. Raises: RetryLater when the journal cannot be written.
+        """
         if not self.is_sqlite:
             with self.writer.begin() as connection:
                 yield connection
             return
-        with self._write_lock, self.writer.begin() as connection:
+        with self._write_lock, self._journals.turn(), self.writer.begin() as connection:
             yield connection
 
     def close(self) -> None:
         """Close all connections."""
+        if self.is_sqlite:
+            # the last one to close it takes SQLite's log away
+            self._journals.catch_up()
         self.writer.dispose()
         self.reader.dispose()
 
