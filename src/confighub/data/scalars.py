@@ -36,8 +36,8 @@ _AMBIGUOUS = re.compile(
 )
 """What some YAML reader, 1.1 or 1.2, takes for a boolean, null, a number, a time, or a sign of its own."""
 
-_PLAIN = re.compile(r"[A-Za-z0-9_./\\()$%^+;~-][^\x00-\x1f\x7f:#\[\]{},\u0085\u2028\u2029\ufeff]*\Z")
-"""Texts that need no closer look: no colon, comment, bracket or control character, and an ordinary first one."""
+_PLAIN = re.compile(r"[A-Za-z0-9_./\\()$%^+;~-][^\x00-\x1f\x7f:?#\[\]{},\u0085\u2028\u2029\ufeff]*\Z")
+"""Texts that need no closer look: none of the signs that may end a text somewhere, and an ordinary first one."""
 
 _SINGLE_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]*\Z")
 _ESCAPES = {
@@ -110,7 +110,8 @@ def _is_plain_safe_closely(text: str, *, flow: bool) -> bool:
         return False
     if ": " in text or " #" in text or text.endswith(":") or text.startswith(("---", "...")):
         return False
-    if flow and any(sign in text for sign in ",[]{}"):
+    # to a reader of YAML 1.1 a question mark in a flow begins a key, and a colon in front ends one
+    if flow and (text[0] == ":" or any(sign in text for sign in "?,[]{}")):
         return False
     # "a:b" is plain text in a block; in a flow a colon may end a key
     return not (flow and ":" in text and re.search(r":(?:[,\[\]{}]|\Z)", text)) and not _AMBIGUOUS.match(text)
