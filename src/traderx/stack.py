@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import secrets
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from confighub.client.hub import HubClient
 from confighub.client.session import Context, Home, Session, connect
@@ -74,17 +78,32 @@ class Stack:
 
     def start_runtime(self) -> bool:
         """Start the runtime unless it runs; tell whether it was started."""
-        if self.processes.is_alive(RUNTIME):
-            return False
-        folder = self.project.runtime_folder
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / "runtime.json").unlink(missing_ok=True)
-        return self.processes.start(RUNTIME, [_program("confighub"), "runtime", "--data", str(folder)])
+        return self._start_runtime(RUNTIME, self.project.runtime_folder)
 
     def ensure_runtime(self) -> None:
         """Return once the runtime is ready; start it when it does not run."""
-        self.start_runtime()
-        self._until((self.project.runtime_folder / "runtime.json").exists, RUNTIME)
+        self.ensure_runtime_in(RUNTIME, self.project.runtime_folder)
+
+    def ensure_runtime_in(self, name: str, folder: Path) -> None:
+        """Return once the runtime of that folder is ready; start it, under that name, when it does not run."""
+        self._start_runtime(name, folder)
+        self._until((folder / "runtime.json").exists, name)
+
+    def start_extras(self) -> list[str]:
+        """Start again what else was begun once and not ended by a person, and return what was started."""
+        known = self.processes.known()
+        extras = [name for name in known if name not in (HUB, RUNTIME) and not name.startswith(worker_process(""))]
+        for name in extras:
+            if name.startswith(f"{RUNTIME}-") and not self.processes.is_alive(name):
+                (Path(known[name].command[-1]) / "runtime.json").unlink(missing_ok=True)
+        return [name for name in extras if self.processes.start_again(name)]
+
+    def _start_runtime(self, name: str, folder: Path) -> bool:
+        if self.processes.is_alive(name):
+            return False
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "runtime.json").unlink(missing_ok=True)
+        return self.processes.start(name, [_program("confighub"), "runtime", "--data", str(folder)])
 
     def start_worker(self, hub: HubClient, environment: str, arguments: list[str]) -> None:
         """Start the environment's worker unless it runs as asked.
@@ -162,7 +181,7 @@ class Stack:
         kept = read_json(file).get(HUB)
         if isinstance(kept, int):
             return kept
-        port = FIRST_PORT if not holder_of(FIRST_PORT) else _free_port()
+        port = FIRST_PORT if _claims(FIRST_PORT) and not holder_of(FIRST_PORT) else _free_port()
         replace_file(file, json.dumps({HUB: port}) + "\n")
         return port
 
@@ -219,6 +238,23 @@ class Stack:
 
 def _answers(url: str) -> bool:
     return bool(HubClient(Transport(url, timeout_s=2.0)).info())
+
+
+_CLAIMS: list[BinaryIO] = []
+"""Locks on ports that this process has given to a hub which may not listen yet; they end with the process."""
+
+
+def _claims(port: int) -> bool:
+    """Whether no other project that is being brought up at this moment has chosen the port."""
+    path = Path(tempfile.gettempdir()) / f"confighub-port-{port}-{os.getuid()}"
+    claim = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b")
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        claim.close()
+        return False
+    _CLAIMS.append(claim)
+    return True
 
 
 def _program(name: str) -> str:

@@ -7,6 +7,7 @@ import signal
 import socket
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -86,3 +87,16 @@ def test_stopping_leaves_no_process_and_says_what_ran(tmp_path: Path) -> None:
     assert ended == [HUB]
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     assert stack.stop() == []
+
+
+def test_two_projects_brought_up_at_once_take_two_ports(tmp_path: Path) -> None:
+    stacks = [Stack(find_project(str(tmp_path / name), environ={}), print) for name in ("one", "other")]
+    try:
+        with ThreadPoolExecutor(len(stacks)) as pool:
+            clients = list(pool.map(Stack.client, stacks))
+
+        assert len({client.transport.url for client in clients}) == len(stacks)
+        assert [client.me()["Username"] for client in clients] == ["admin", "admin"]
+    finally:
+        for stack in stacks:
+            stack.stop()
