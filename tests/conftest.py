@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.hub.databases import CHOICE, PostgreSQL, find_postgresql, is_on_postgresql
 from tests.kubernetes.control_plane import Plane, opened
+from tests.prometheus import HOW_TO_GET_IT, PROGRAM, Server
 
 # Derandomised and without deadlines: the machine decides how fast an example runs, not whether it passes.
 settings.register_profile(
@@ -78,6 +79,21 @@ def postgresql() -> Iterator[PostgreSQL]:
         miss("postgresql is missing: apt-get install postgresql")
     with PostgreSQL.running(programs) as server:
         yield server
+
+
+@pytest.fixture
+def prometheus(tmp_path: Path) -> Iterator[Callable[[], Server]]:
+    """Start real Prometheus servers; missing, the test is skipped, and fails under CI."""
+    program = need(PROGRAM, HOW_TO_GET_IT)
+    started: list[Server] = []
+
+    def start() -> Server:
+        started.append(Server(program, tmp_path / f"prometheus-{len(started)}").start())
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from confighub.operations.readiness import is_ready, reasons
 from confighub.operations.rollout.beginning import abort, begin
 from confighub.operations.rollout.blue_green import BlueGreen, Options
 from confighub.operations.rollout.steps import Outcome
-from traderx.canary import Rollout, open_place, refuse_odd_time, refuse_single, synthetic_trader
+from traderx.canary import Rollout, open_place, refuse_odd_time, refuse_single, synthetic_trader, trading
 from traderx.site import Site
 from traderx.synthetic import health
 
@@ -24,12 +24,9 @@ def blue_green(site: Site, asked: Rollout) -> Outcome:
     refuse_single(asked.wish.service)
     place = open_place(site, asked.environment)
     notebook, record = (abort if asked.aborts else begin)(place, asked.wish)
-    trader = synthetic_trader(site, asked.environment, record.service)
     options = Options(soak_s=asked.soak_s, is_healthy=health)
-    try:
+    with trading(site, place, asked.environment, record) as trader:
         return BlueGreen(place, notebook, record, options, trier=trader).go()
-    finally:
-        trader.close()
 
 
 def validate(site: Site, environment: str, service: str) -> str:
@@ -54,7 +51,7 @@ def validate(site: Site, environment: str, service: str) -> str:
             raise ConfigHubError(f"{slug} at {address}: {why}")
     if not addresses:
         raise ConfigHubError(f"{slug} does not say where it answers")
-    trader = synthetic_trader(site, environment, service)
+    trader = synthetic_trader(site, place, environment, service)
     try:
         trial = trader.trial(addresses[0])
     finally:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +14,10 @@ from confighub.operations.rollout.analysis import Limits
 from confighub.operations.rollout.beginning import Wish, abort, begin
 from confighub.operations.rollout.canary import Canary, Options
 from confighub.operations.rollout.place import Place
+from confighub.operations.rollout.record import Record
+from confighub.operations.rollout.schedule import Schedule
 from confighub.operations.rollout.steps import Outcome
+from traderx import topology
 from traderx.site import Site
 from traderx.status import read_status
 from traderx.synthetic import SyntheticTrader
@@ -24,12 +29,13 @@ UNIT_TIMEOUT_S = 120.0
 
 @dataclass(frozen=True)
 class CanaryWish:
-    """What the command line says of the stages. ``p95_ms`` is one of the bounds that the ingress counts by."""
+    """What the command line says of the stages. ``p95_ms`` is one of the bounds that requests are counted by."""
 
     schedule_file: str | None = None
     p95_ms: float = 200.0
     speed: float = 1.0
     patience_s: float | None = None
+    prometheus: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,8 @@ def canary(site: Site, asked: Rollout) -> Outcome:
     refuse_single(asked.wish.service)
     place = open_place(site, asked.environment)
     notebook, record = (abort if asked.aborts else begin)(place, asked.wish)
-    trader = synthetic_trader(site, asked.environment, record.service)
-    try:
+    with trading(site, place, asked.environment, record) as trader:
         return Canary(place, notebook, record, options, trier=trader).go()
-    finally:
-        trader.close()
 
 
 def explain_canary(asked: Rollout) -> list[str]:
@@ -76,20 +79,25 @@ def explain_canary(asked: Rollout) -> list[str]:
 
 def canary_options(asked: CanaryWish) -> Options:
     """Return the stages and limits. Raises: BadRequest for what cannot be measured."""
+    # The laptop's ingress has these; a Prometheus that lacks a bound says so, by having no such series.
     bounds_ms = (5, 10, 25, 50, 100, 200, 250, 500, 1000, 2500, 5000, 10000)
-    if asked.p95_ms not in bounds_ms:
+    if asked.p95_ms not in bounds_ms and not asked.prometheus:
         raise BadRequest(f"the ingress counts by {', '.join(map(str, bounds_ms))} ms, not by {asked.p95_ms:g}")
     if not (math.isfinite(asked.speed) and asked.speed > 0):
         raise BadRequest(f"a speed is a number above 0, not {asked.speed:g}")
     if asked.patience_s is not None:
         refuse_odd_time("patience", asked.patience_s)
-    stages = schedule.read_schedule(Path(asked.schedule_file)) if asked.schedule_file else schedule.SEED
     return Options(
-        stages=stages,
+        stages=read_schedule(asked).stages,
         limits=Limits(p95_s=asked.p95_ms / 1000),
         speed=asked.speed,
         patience_s=asked.patience_s,
     )
+
+
+def read_schedule(asked: CanaryWish) -> Schedule:
+    """Return the schedule that was asked for, else the seed's. Raises: BadRequest for a file that holds none."""
+    return schedule.read_schedule(Path(asked.schedule_file)) if asked.schedule_file else Schedule()
 
 
 def refuse_odd_time(name: str, seconds: float) -> None:
@@ -121,6 +129,23 @@ def open_place(site: Site, environment: str) -> Place:
     )
 
 
-def synthetic_trader(site: Site, environment: str, service: str) -> SyntheticTrader:
+@contextmanager
+def trading(site: Site, place: Place, environment: str, record: Record) -> Iterator[SyntheticTrader | None]:
+    """Yield a trader for the rollout while the block lasts, None for one that is to do without."""
+    if record.before.get("trades") == "no":
+        yield None
+        return
+    trader = synthetic_trader(site, place, environment, record.service)
+    try:
+        yield trader
+    finally:
+        trader.close()
+
+
+def synthetic_trader(site: Site, place: Place, environment: str, service: str) -> SyntheticTrader:
     """Return a trader that reaches the environment's services where their live state says."""
-    return SyntheticTrader(service, read_status(site, environment).services)
+    urls = read_status(site, environment).services
+    for one in topology.SERVICES:
+        if one.name not in urls and (url := place.address(f"{one.name}-service")):
+            urls[one.name] = url
+    return SyntheticTrader(service, urls)

@@ -13,6 +13,7 @@ from traderx.commands.lazy import data_option, explain_option, json_option, sayi
 
 if TYPE_CHECKING:
     from confighub.operations.rollout.beginning import Wish
+    from confighub.operations.rollout.evidence import Evidence
     from confighub.operations.rollout.record import Kind
     from confighub.operations.rollout.steps import Outcome
     from traderx.site import Site
@@ -30,6 +31,10 @@ def rollout_options(function: _Function) -> _Function:
         click.option("--approve", is_flag=True, help="Approve every revision that the rollout makes (prod)."),
         click.option("--lift", default="", metavar="REASON", help="Lift the version's quarantine first."),
         click.option("--abort", "aborts", is_flag=True, help="End the rollout under way and go back."),
+        click.option("--prometheus", default="", metavar="URL", help="Judge by what this Prometheus has counted."),
+        click.option(
+            "--without-trades", is_flag=True, help="Leave the synthetic trades out: nothing is reached from here."
+        ),
         explain_option,
         json_option,
         data_option,
@@ -53,6 +58,8 @@ def canary(
     approve: bool,
     lift: str,
     aborts: bool,
+    prometheus: str,
+    without_trades: bool,
     speed: float,
     schedule_file: str | None,
     p95_ms: float,
@@ -64,15 +71,18 @@ def canary(
     """Give a new version a growing share of the traffic.
 
     10 %, 25 %, 50 %, then all, as long as requests and synthetic trades show that it is good; a breach takes the
-    share back to 0 at the next look. Interrupted, the same command goes on. Exit 0 promoted, 3 rolled back,
-    1 could not run.
+    share back to 0 at the next look. Requests are counted by the laptop's ingress, or by a Prometheus: --prometheus,
+    else the annotation confighub.com/prometheus of the space or the target. Interrupted, the same command goes on.
+    Exit 0 promoted, 3 rolled back, 1 could not run.
 
     Example: bin/canary trade-service staging --image :v1.1.0
     """
+    from confighub.operations.rollout.evidence import Evidence
     from traderx import canary as rollout
 
-    wish = _wish("canary", service, environment, image, variables, approve=approve, lift=lift)
-    stages = rollout.CanaryWish(schedule_file, p95_ms, speed, patience)
+    stages = rollout.CanaryWish(schedule_file, p95_ms, speed, patience, prometheus)
+    evidence = Evidence(prometheus, rollout.read_schedule(stages).queries, without_trades)
+    wish = _wish("canary", service, environment, image, variables, evidence, approve=approve, lift=lift)
     asked = rollout.Rollout(environment, wish, aborts, stages=stages)
     if explain:
         return _explained(rollout.explain_canary(asked))
@@ -91,6 +101,8 @@ def blue_green(
     approve: bool,
     lift: str,
     aborts: bool,
+    prometheus: str,
+    without_trades: bool,
     soak: float,
     validate: bool,
     explain: bool,
@@ -104,6 +116,7 @@ def blue_green(
 
     Example: bin/blue-green trade-service prod --image :v1.1.0 --approve
     """
+    from confighub.operations.rollout.evidence import Evidence
     from traderx import blue_green as rollout
     from traderx.canary import Rollout
 
@@ -112,7 +125,8 @@ def blue_green(
 
         click.echo(rollout.validate(open_site(data, saying(as_json=True)), environment, service))
         return 0
-    wish = _wish("blue-green", service, environment, image, variables, approve=approve, lift=lift)
+    evidence = Evidence(prometheus, without_trades=without_trades)
+    wish = _wish("blue-green", service, environment, image, variables, evidence, approve=approve, lift=lift)
     asked = Rollout(environment, wish, aborts, soak_s=soak)
     if explain:
         return _explained(rollout.explain_blue_green(asked))
@@ -120,7 +134,15 @@ def blue_green(
 
 
 def _wish(
-    kind: Kind, service: str, environment: str, image: str, variables: tuple[str, ...], *, approve: bool, lift: str
+    kind: Kind,
+    service: str,
+    environment: str,
+    image: str,
+    variables: tuple[str, ...],
+    evidence: Evidence,
+    *,
+    approve: bool,
+    lift: str,
 ) -> Wish:
     from confighub.operations.rollout.beginning import Wish
 
@@ -133,7 +155,7 @@ def _wish(
             raise BadRequest(f"a variable is given as NAME=VALUE, not: {text}")
         env[name] = value
     command = f"bin/{kind} {service} {environment}" + (f" --image {image}" if image else "")
-    return Wish(kind, service, image, env, approve=approve, lift=lift, command=command)
+    return Wish(kind, service, image, env, approve=approve, lift=lift, command=command, evidence=evidence)
 
 
 def _explained(lines: list[str]) -> int:

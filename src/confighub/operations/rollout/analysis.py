@@ -23,6 +23,12 @@ SLOWER_THAN_P95 = 0.05
 TRIAL_FAILURES = 0.01
 """So many trials may fail for reasons that are not the new version's, such as a message that came twice."""
 _CHECKS = 4
+_FIGURES: dict[str, tuple[str, ...]] = {
+    "error rate": ("new requests", "new errors"),
+    "latency": ("new requests", "new quick"),
+    "error increase": ("new requests", "new errors", "old requests", "old errors"),
+}
+"""The figures that each check needs, as ``Reading.missing`` names them."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +79,23 @@ class Analysis:
     _in_a_row: int = 0
     _last_failure: str = ""
     _old: list[int] = field(default_factory=lambda: [0, 0])
+    _absent: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._errors, self._slow = Share(self.limits.error_rate), Share(SLOWER_THAN_P95)
 
     def add(self, more: Reading) -> None:
-        """Note what both sides did since the last time."""
+        """Note what both sides did since the last time; figures that are missing now show nothing, nor did earlier."""
+        self._absent = {
+            check: f"nothing is counted by {more.missing[part]}"
+            for check, parts in _FIGURES.items()
+            for part in parts
+            if part in more.missing
+        }
         self.is_counted = True
         self._errors.add(bad=more.new.errors, total=more.new.requests)
-        self._slow.add(bad=more.new.slow, total=more.new.requests)
+        if "latency" not in self._absent:
+            self._slow.add(bad=more.new.slow, total=more.new.requests)
         self._old[0] += more.old.errors
         self._old[1] += more.old.requests
         self._increase.add(
@@ -90,6 +104,15 @@ class Analysis:
             old_bad=more.old.errors,
             old_total=more.old.requests,
         )
+
+    def lose_sight(self, reason: str) -> None:
+        """Note that nothing can be read any more; until something is, no check is shown."""
+        self._absent = dict.fromkeys(_FIGURES, reason)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the last look saw nothing at all."""
+        return _FIGURES.keys() <= self._absent.keys()
 
     def add_trials(self, *, old: Trial, new: Trial) -> None:
         """Note a try of the flow on both sides; when the old side fails too, it says nothing of the new one."""
@@ -131,6 +154,8 @@ class Analysis:
         told = f"errors in {new.bad} of {new.total} requests, the old version's in {old[0]} of {old[1]}"
         if self._increase.log_worse >= self._alarm:
             return Finding("error increase", "worse", told)
+        if "error increase" in self._absent:
+            return Finding("error increase", "not enough evidence", self._absent["error increase"])
         # Without errors on either side only the absolute limit can show that there are not more of them.
         absolute = self._of_errors()
         return Finding("error increase", absolute.verdict, absolute.reason if absolute.verdict == "worse" else told)
@@ -149,6 +174,8 @@ class Analysis:
             return Finding(check, "not enough evidence", "the requests are not counted anywhere")
         if share.log_above >= self._alarm:
             return Finding(check, "worse", told)
+        if check in self._absent:
+            return Finding(check, "not enough evidence", self._absent[check])
         more = share.still_needed(self.limits.false_passes)
         if not more:
             return Finding(check, "better", told)

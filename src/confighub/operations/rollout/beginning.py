@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from confighub.errors import BadRequest, Conflict, Gated, NotFound
 from confighub.operations.guard import APPROVAL_GATE
+from confighub.operations.rollout import evidence
 from confighub.operations.rollout.blue_green import colours
+from confighub.operations.rollout.evidence import Evidence
 from confighub.operations.rollout.place import Place
 from confighub.operations.rollout.quarantine import lift_quarantine, refuse_quarantined
 from confighub.operations.rollout.record import KEY, Kind, Notebook, Record
+from confighub.operations.rollout.shares import live_virtual_services, mesh_unit
 from confighub.operations.rollout.steps import BACK, note_breach
 from confighub.operations.rollout.subject import TEMPORARY, canary_ingress, find_subject
 
@@ -21,7 +24,10 @@ _PAST_RETURN = frozenset({"finish", "decommission"})
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody asks for. ``command`` is what they typed, for hints; ``lift`` a reason to end a quarantine."""
+    """What somebody asks for. ``command`` is what they typed, for hints; ``lift`` a reason to end a quarantine.
+
+    ``evidence`` says by which figures the new version is judged.
+    """
 
     kind: Kind
     service: str
@@ -30,6 +36,7 @@ class Wish:
     approve: bool = False
     lift: str = ""
     command: str = ""
+    evidence: Evidence = field(default_factory=Evidence)
 
 
 def begin(place: Place, wish: Wish) -> tuple[Notebook, Record]:
@@ -85,17 +92,25 @@ def _begin_anew(place: Place, wish: Wish) -> tuple[Notebook, Record]:
     subject = find_subject(place, wish.service)
     quarantined = refuse_quarantined(place, subject, image=wish.image, env=env, lift=wish.lift)
     ingresses = ingress_slugs(place)
+    # Made once for nothing, so that what cannot be made is refused before anything is written.
+    subject.second_deployment(f"{subject.name}-second", version="second", image=wish.image, env=env)
+    mesh = ""
     if wish.kind == "canary":
-        texts = {slug: place.text(slug) for slug in ingresses}
-        canary_ingress(texts, service=subject.name, canary=f"{subject.name}-canary", weight=0)
-    elif wish.kind == "blue-green":
-        # Made once for nothing, so that what cannot be made is refused before anything is written.
-        subject.second_deployment(f"{subject.name}-second", version="second", image=wish.image, env=env)
-        if not place.address(str(subject.service["Slug"])):
-            raise BadRequest(
-                f"Service {subject.name} has no address that can be reached from here, so no colour could be validated",
-                hint="bring the new version with bin/promote and bin/ordered-apply",
-            )
+        mesh = mesh_unit(place, subject.name, f"{subject.name}-canary")
+        if not mesh:
+            texts = {slug: place.text(slug) for slug in ingresses}
+            canary_ingress(texts, service=subject.name, canary=f"{subject.name}-canary", weight=0)
+    elif live_virtual_services(place, subject.name):
+        raise BadRequest(
+            f"the mesh routes {subject.name} by its own rules, so a switch of its Service would not move the traffic",
+            hint=f"bring the new version little by little: bin/canary {wish.service} ENV --image {wish.image}",
+        )
+    if not wish.evidence.without_trades and not place.address(str(subject.service["Slug"])):
+        raise BadRequest(
+            f"Service {subject.name} has no address that can be reached from here, so no version could be tried",
+            hint="let the cluster's probes and a Prometheus judge it: --without-trades --prometheus URL;"
+            " or bring the new version with bin/promote and bin/ordered-apply",
+        )
     deployment, service = str(subject.deployment["Slug"]), str(subject.service["Slug"])
     _refuse_without_approval(place, wish, deployment, service)
     before = {
@@ -104,7 +119,8 @@ def _begin_anew(place: Place, wish: Wish) -> tuple[Notebook, Record]:
         "revision": str(int(subject.deployment.get("HeadRevisionNum") or 0)),
         "service revision": str(int(subject.service.get("HeadRevisionNum") or 0)),
         "ingresses": ",".join(ingresses),
-    }
+        "mesh": mesh,
+    } | evidence.chosen(place, subject, wish.evidence)
     if wish.kind == "blue-green":
         before |= colours(place, subject)
     now = time.time()
@@ -119,6 +135,7 @@ def _begin_anew(place: Place, wish: Wish) -> tuple[Notebook, Record]:
         began=now,
         before=before,
     )
+    evidence.check(place, record)
     notebook = Notebook(place.hub, space_id=place.space_id, unit_id=str(subject.service["UnitID"]))
     if quarantined is not None:
         lift_quarantine(place, subject, quarantined, image=wish.image, reason=wish.lift)

@@ -14,16 +14,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from confighub.client.collection import conjoined, quoted
-from confighub.errors import RetryLater
-from confighub.operations.rollout import metrics
+from confighub.errors import BadRequest, RetryLater
 from confighub.operations.rollout.analysis import Analysis, Limits, Trial
 from confighub.operations.rollout.canary import read_subject
-from confighub.operations.rollout.metrics import Counts, Reading
+from confighub.operations.rollout.evidence import source_of
+from confighub.operations.rollout.metrics import Reading
 from confighub.operations.rollout.place import Place
 from confighub.operations.rollout.quarantine import quarantine
 from confighub.operations.rollout.record import Notebook, Record
+from confighub.operations.rollout.sources import Source
 from confighub.operations.rollout.steps import BACK, DONE, Breach, Outcome, Step, carry_out
-from confighub.operations.rollout.subject import TEMPORARY, Subject, selector_of, service_of
+from confighub.operations.rollout.subject import TEMPORARY, Subject, selector_of, service_of, workload_name
 from confighub.operations.rollout.trials import Trials, Trier
 from confighub.operations.selecting import change_to
 
@@ -57,7 +58,9 @@ class BlueGreen:
     ) -> None:
         self.place, self.notebook, self.record, self.options = place, notebook, record, options
         self._trier = trier
+        self._source: Source = source_of(place, record, limit_s=options.limits.p95_s)
         before = record.before
+        self.has_trades = before.get("trades") != "no"
         self.colour, self.old_colour = before["colour"], before["old colour"]
         self.old_slug, self.new_slug, self.service_slug = before["deployment"], before["new"], before["service"]
         self.own_name = f"{record.service}-{self.colour}"
@@ -111,8 +114,14 @@ class BlueGreen:
         return "validate"
 
     def _validate(self) -> str:
-        """Ask the new colour through its own Service, before anybody else does."""
+        """Ask the new colour through its own Service, before anybody else does.
+
+        Where that cannot be reached, and somebody said so, it counts that the place reports all replicas as ready.
+        """
         address = self.place.address(self.own_slug)
+        if not address and not self.has_trades:
+            self.place.say(f"  {self.colour} is ready by its probes; nobody asked it from here")
+            return "switch"
         if not address:
             raise Breach("evidence", f"{self.own_name} has no address that can be reached from here")
         if why := self.options.is_healthy(address):
@@ -120,7 +129,7 @@ class BlueGreen:
         for _ in range(_TRIES if self._trier else 0):
             assert self._trier is not None
             self._must_pass(self._trier.trial(address))
-        self._refuse_crash(self._read())
+        self._refuse_crash(self._look(Analysis(self.options.limits, 1)))
         tried = f", {_TRIES} synthetic trades booked" if self._trier else ""
         self.place.say(f"  {self.colour} is healthy at {address}{tried}")
         return "switch"
@@ -138,14 +147,14 @@ class BlueGreen:
     def _soak(self) -> str:
         """Return when the soak is over and nothing spoke against the new colour. Raises: Breach."""
         ends = self.record.step_began + self.options.soak_s
-        gives_up = max(ends, time.time()) + 30.0
+        gives_up = max(ends, time.time()) + (30.0 if self.has_trades else max(30.0, self.options.soak_s))
         look_s = min(_LOOK_S, max(_SHORTEST_LOOK_S, self.options.soak_s / 10))
         limits = self.options.limits
-        analysis = Analysis(limits, 1, wants_trials=False)
-        before, noted, passed = self._read(), time.monotonic(), 0
+        analysis = Analysis(limits, 1, () if self.has_trades else ("error rate",), wants_trials=False)
+        before, noted, passed = self._look(analysis), time.monotonic(), 0
         with Trials(self._trier, new=self.place.address(self.service_slug)) as trials:
             while True:
-                now = self._read()
+                now = self._look(analysis)
                 if now is not None and before is not None and (more := now.since(before)).is_possible:
                     analysis.add(more)
                 before = now or before
@@ -155,12 +164,13 @@ class BlueGreen:
                 self._refuse_crash(now)
                 if (worse := analysis.worse) is not None:
                     raise Breach(worse.check, worse.reason)
-                if why := self.options.is_healthy(self.place.address(self.own_slug)):
+                if self.has_trades and (why := self.options.is_healthy(self.place.address(self.own_slug))):
                     raise Breach("health", f"{self.own_name}: {why}")
-                if time.time() >= ends and (self._trier is None or passed >= _TRIES):
+                missing = self._missing(analysis, passed)
+                if time.time() >= ends and not missing:
                     return "decommission"
                 if time.time() >= gives_up:
-                    raise Breach("evidence", f"not enough evidence: {passed} synthetic trades passed, {_TRIES} needed")
+                    raise Breach("evidence", f"not enough evidence: {missing}")
                 if time.monotonic() - noted > _NOTED_EVERY_S:
                     noted = time.monotonic()
                     self.notebook.write(self.record)
@@ -227,6 +237,12 @@ class BlueGreen:
             return False
         return not is_as_before or service_of(self.place.text(self.service_slug))["spec"]["selector"] != selector
 
+    def _missing(self, analysis: Analysis, passed: int) -> str:
+        """Return what the soak still has to show, empty when it may end."""
+        if self._trier is not None and passed < _TRIES:
+            return f"{passed} synthetic trades passed, {_TRIES} needed"
+        return "; ".join(f"{one.check}: {one.reason}" for one in analysis.missing)
+
     def _must_pass(self, trial: Trial) -> None:
         if not trial.passed:
             raise Breach("synthetic trades", f"before the switch: {trial.what}")
@@ -235,16 +251,14 @@ class BlueGreen:
         if reading is not None and reading.new_restarts:
             raise Breach("crash loop", f"{self.colour} ended by itself and was started again")
 
-    def _read(self) -> Reading | None:
-        """Return what was counted of the Service; both colours answer under its name, so the old side is empty."""
+    def _look(self, analysis: Analysis) -> Reading | None:
+        """Return what was counted of the Service, all of it the new colour's; None while it cannot be read."""
         try:
-            found = self.place.samples(filter(None, self.record.before["ingresses"].split(",")))
-        except RetryLater:
+            return self._source.read()
+        except (RetryLater, BadRequest) as error:
+            analysis.lose_sight(error.message)
             self.place.revive()
             return None
-        counts = metrics.counts(found, service=self.record.service, limit_s=self.options.limits.p95_s)
-        workload = workload_name(self.record.service, self.colour)
-        return Reading(Counts(), counts, metrics.restarts(found, deployment=workload))
 
     def _subject(self) -> Subject:
         return read_subject(self.place, self.record.service, self.record.before)
@@ -274,8 +288,3 @@ def colours(place: Place, subject: Subject) -> dict[str, str]:
         "kept": "yes" if known else "no",
         "selector": json.dumps(subject.selector),
     }
-
-
-def workload_name(service: str, colour: str) -> str:
-    """Return the name of a colour's Deployment: blue has the service's own."""
-    return service if colour == "blue" else f"{service}-{colour}"

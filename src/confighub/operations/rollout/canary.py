@@ -12,23 +12,23 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from confighub.errors import ConfigHubError, RetryLater
-from confighub.operations.rollout import metrics
+from confighub.errors import BadRequest, RetryLater
 from confighub.operations.rollout.analysis import Analysis, Limits
+from confighub.operations.rollout.evidence import source_of
 from confighub.operations.rollout.metrics import Reading
 from confighub.operations.rollout.place import Place
 from confighub.operations.rollout.quarantine import quarantine
 from confighub.operations.rollout.record import Notebook, Record
 from confighub.operations.rollout.schedule import SEED, Stage
+from confighub.operations.rollout.shares import IngressShares, MeshShares, Shares
+from confighub.operations.rollout.sources import Source
 from confighub.operations.rollout.steps import BACK, DONE, Breach, Outcome, Step, carry_out
 from confighub.operations.rollout.subject import (
     TEMPORARY,
     Subject,
     canary_ingress,
     edited,
-    live_weights,
     objects,
-    weight_call,
 )
 from confighub.operations.rollout.trials import Trials, Trier
 
@@ -70,7 +70,15 @@ class Canary:
         self._trier = trier
         self.name = f"{record.service}-canary"
         self.old_slug, self.service_slug = record.before["deployment"], record.before["service"]
-        self.slugs = {kind: f"{self.name}-{kind}" for kind in ("deployment", "service", "ingress")}
+        self.mesh = record.before.get("mesh", "")
+        kinds = ("deployment", "service") if self.mesh else ("deployment", "service", "ingress")
+        self.slugs = {kind: f"{self.name}-{kind}" for kind in kinds}
+        self._source: Source = source_of(place, record, limit_s=options.limits.p95_s)
+        self._shares: Shares = (
+            MeshShares(place, self.mesh, record.service, self.name)
+            if self.mesh
+            else IngressShares(place, self.slugs["ingress"])
+        )
 
     def go(self) -> Outcome:
         """Carry the rollout out from where it is, and return how it ended."""
@@ -96,7 +104,7 @@ class Canary:
         if self.record.step == DONE:
             self.notebook.clear()
             try:
-                self.place.release([self.old_slug, self.service_slug])
+                self.place.release([self.old_slug, self.service_slug, *filter(None, [self.mesh])])
             except RetryLater as error:
                 self.place.say(f"the units stay held for some minutes: {error.message}")
 
@@ -107,9 +115,11 @@ class Canary:
         replicas = self._share(subject.replicas, self.options.stages[0].weight)
         text = edited(text, [("set-replicas", (replicas,))])
         service = subject.second_service(self.name, version="canary", deployment_text=text)
-        ingress = canary_ingress(self._ingress_texts(), service=subject.name, canary=self.name, weight=0)
+        texts = {"deployment": text, "service": service}
+        if not self.mesh:
+            texts["ingress"] = canary_ingress(self._ingress_texts(), service=subject.name, canary=self.name, weight=0)
         labels = {TEMPORARY: "canary", "canary-of": subject.name, "active": "false"}
-        for kind, made in (("deployment", text), ("service", service), ("ingress", ingress)):
+        for kind, made in texts.items():
             if place.find(self.slugs[kind]) is None:
                 place.make(self.slugs[kind], made, labels=labels, like=subject.deployment)
         place.hold_again()
@@ -118,8 +128,8 @@ class Canary:
 
     def _deploy(self, first: str) -> str:
         self._hold()
-        for kind in ("deployment", "service", "ingress"):
-            self.place.apply(self.slugs[kind])
+        for slug in self.slugs.values():
+            self.place.apply(slug)
         if self._trier is not None and (address := self.place.address(self.slugs["service"])):
             # A program's first requests are its slowest. What this try says is not counted: the stages try both sides.
             self._trier.trial(address)
@@ -157,7 +167,7 @@ class Canary:
         old, new = self.place.address(self.service_slug), self.place.address(self.slugs["service"])
         with Trials(self._trier if old else None, old=old, new=new) as trials:
             while True:
-                now = self._read()
+                now = self._read(analysis)
                 if now is not None:
                     self._refuse_crash(now)
                     if before is not None and (more := now.since(before)).is_possible:
@@ -167,7 +177,7 @@ class Canary:
                     analysis.add_trials(old=of_old, new=of_new)
                 self._judge(analysis)
                 missing = analysis.missing
-                if time.time() >= ends and analysis.is_counted and not missing:
+                if time.time() >= ends and analysis.is_counted and not analysis.is_blind and not missing:
                     for finding in analysis.findings():
                         if finding.check in stage.needs:
                             self.place.say(f"  {finding.check}: {finding.reason}")
@@ -193,19 +203,14 @@ class Canary:
             times = "once" if now.new_restarts == 1 else f"{now.new_restarts} times"
             raise Breach("crash loop", f"a program of {self.name} ended by itself and was started again {times}")
 
-    def _read(self) -> Reading | None:
-        """Return what the ingress has counted; None while it cannot be read, which shows nothing."""
+    def _read(self, analysis: Analysis) -> Reading | None:
+        """Return what was counted; None while it cannot be read, which shows nothing."""
         try:
-            found = self.place.samples(self._ingress_slugs())
-        except RetryLater:
+            return self._source.read()
+        except (RetryLater, BadRequest) as error:
+            analysis.lose_sight(error.message)
             self.place.revive()
             return None
-        limit_s = self.options.limits.p95_s
-        return Reading(
-            old=metrics.counts(found, service=self.record.service, limit_s=limit_s),
-            new=metrics.counts(found, service=self.name, limit_s=limit_s),
-            new_restarts=metrics.restarts(found, deployment=self.name),
-        )
 
     def _promote(self) -> str:
         """Give the old version's own unit the new image; the canary serves meanwhile."""
@@ -226,8 +231,7 @@ class Canary:
     def _back(self) -> str:
         """Take the traffic back first, then note the version as bad."""
         place = self.place
-        if place.find(self.slugs["ingress"]) is not None:
-            self._set_weight(0)
+        self._set_weight(0)
         if not self.record.back:
             self.record.back = time.time()
             self.notebook.write(self.record)
@@ -247,10 +251,9 @@ class Canary:
         self.place.apply(self.old_slug)
 
     def _remove(self, following: str) -> str:
-        if self.place.find(self.slugs["ingress"]) is not None:
-            self._set_weight(0)
-        for kind in ("ingress", "service", "deployment"):
-            self.place.remove(self.slugs[kind])
+        self._set_weight(0)
+        for slug in reversed(self.slugs.values()):
+            self.place.remove(slug)
         return following
 
     def _scale(self, weight: int) -> None:
@@ -262,17 +265,8 @@ class Canary:
         self.place.apply(slug)
 
     def _set_weight(self, weight: int) -> None:
-        """Return once the ingress divides the traffic so."""
-        slug = self.slugs["ingress"]
-        if live_weights(objects(self.place.text(slug))) != [weight] * len(objects(self.place.text(slug))):
-            self.place.change(slug, weight_call(weight), f"{weight} % of the traffic to {self.record.image}")
-        unit = self.place.unit(slug)
-        if weight == 0 and not int(unit.get("LiveRevisionNum") or 0):
-            return
-        self.place.apply(slug)
-        found = live_weights(self.place.live(slug))
-        if any(one != weight for one in found):
-            raise ConfigHubError(f"{slug} is applied, but the live weights are {found}")
+        """Return once the traffic is divided so."""
+        self._shares.set(weight, f"{weight} % of the traffic to {self.record.image}")
 
     def _subject(self) -> Subject:
         return read_subject(self.place, self.record.service, self.record.before)
@@ -287,7 +281,7 @@ class Canary:
         return max(1, math.ceil(replicas * weight / 100))
 
     def _hold(self) -> None:
-        self.place.hold([self.old_slug, self.service_slug, *self.slugs.values()])
+        self.place.hold([self.old_slug, self.service_slug, *self.slugs.values(), *filter(None, [self.mesh])])
 
 
 def read_subject(place: Place, name: str, before: Mapping[str, str]) -> Subject:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import urllib.request
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from confighub.errors import RetryLater
 
@@ -43,15 +43,19 @@ class Counts:
 
 @dataclass(frozen=True)
 class Reading:
-    """What was counted for both sides, and how often programs of the new side were started again."""
+    """What was counted for both sides, and how often programs of the new side were started again.
+
+    ``missing`` says of what there are no figures at all, such as ``new errors``, each with where they were looked for.
+    """
 
     old: Counts
     new: Counts
     new_restarts: int = 0
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def since(self, before: Reading) -> Reading:
-        """Return what came after ``before``; restarts are those there are."""
-        return Reading(self.old.since(before.old), self.new.since(before.new), self.new_restarts)
+        """Return what came after ``before``; restarts and what is missing are those there are."""
+        return Reading(self.old.since(before.old), self.new.since(before.new), self.new_restarts, self.missing)
 
     @property
     def is_possible(self) -> bool:

@@ -6,6 +6,7 @@ Everything may be asked for again: what is as wanted already is left alone. A hu
 from __future__ import annotations
 
 import json
+import socket
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,6 +32,8 @@ _PAUSE_S = 0.1
 _AWAY_PAUSE_S = 0.5
 _RENEW_S = 150.0
 _HOLD_S = 600
+_REACH_S = 1.0
+"""How long it is tried to reach a Service inside a cluster; where there is a way it takes milliseconds."""
 
 
 class NotReady(ConfigHubError):
@@ -139,6 +142,12 @@ class Place:
             partial(self.hub.units.patch_data, unit["UnitID"], patch, space_id=self.space_id, change_desc=why)
         )
 
+    def write(self, slug: str, text: str, why: str) -> None:
+        """Make the text the unit's new head."""
+        unit = self.unit(slug)
+        changes = {"Data": b64encode(text.encode()).decode(), "LastChangeDescription": why}
+        self.patiently(partial(self.hub.units.patch, unit["UnitID"], changes, space_id=self.space_id))
+
     def apply(self, slug: str) -> int:
         """Apply a unit's head and return its number once it runs; what runs already is left alone.
 
@@ -192,12 +201,17 @@ class Place:
         return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
     def address(self, slug: str) -> str:
-        """Return the URL where a unit's Service or Ingress answers, empty while it does not."""
+        """Return the URL where a unit's Service or Ingress answers, empty while it does not.
+
+        A Service inside a cluster is reached by its own address from machines that have a way there, and only then.
+        """
         unit = self.find(slug)
         if unit is None or not int(unit.get("LiveRevisionNum") or 0):
             return ""
         found = self.status(str(unit["UnitID"])).get("Addresses") or []
-        return f"http://{found[0]['Host']}:{found[0]['Port']}" if found else ""
+        if found:
+            return f"http://{found[0]['Host']}:{found[0]['Port']}"
+        return next(filter(None, (_inside(one) for one in self.live(slug) if one.get("kind") == "Service")), "")
 
     def samples(self, ingress_slugs: Iterable[str]) -> list[metrics.Sample]:
         """Return what the environment's ingress has counted, read where its live state says.
@@ -266,6 +280,19 @@ class Place:
             if time.monotonic() >= deadline:
                 raise NotReady(f"{slug}: {'; '.join(reasons(status)) or 'not ready in time'}")
             time.sleep(_PAUSE_S)
+
+
+def _inside(service: Mapping[str, Any]) -> str:
+    """Return the URL of a Service's address in its cluster, empty when it cannot be reached from here."""
+    spec = service.get("spec") or {}
+    host, ports = str(spec.get("clusterIP") or ""), spec.get("ports") or []
+    if host in ("", "None") or not ports:
+        return ""
+    try:
+        socket.create_connection((host, int(ports[0]["port"])), timeout=_REACH_S).close()
+    except OSError:
+        return ""
+    return f"http://{host}:{ports[0]['port']}"
 
 
 def _is_id(value: object) -> bool:

@@ -7,7 +7,7 @@ rollout brings it again. The hub quarantines revisions, so the text becomes one 
 from __future__ import annotations
 
 import hashlib
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Mapping
 from functools import partial
 
@@ -71,15 +71,10 @@ def quarantine(place: Place, subject: Subject, record: Record) -> None:
     place.hold([slug])
     if now == old:
         told = f"{record.kind} of {record.image}, taken back: {record.check}"
-        _write(place, unit, bad, told)
+        place.write(slug, bad, told)
         head += 1
     reason = f"{record.check}: {record.reason}"[:500]
     place.patiently(partial(place.hub.units.quarantine, unit_id, head, space_id=place.space_id, reason=reason))
-    _write(place, unit, old, f"as before the {record.kind} of {record.image}")
+    place.write(slug, old, f"as before the {record.kind} of {record.image}")
     place.apply(slug)
     place.say(f"  {record.image} is in quarantine; lift it with --lift REASON")
-
-
-def _write(place: Place, unit: Wire, text: str, why: str) -> None:
-    changes = {"Data": b64encode(text.encode()).decode(), "LastChangeDescription": why}
-    place.patiently(partial(place.hub.units.patch, unit["UnitID"], changes, space_id=place.space_id))

@@ -1,16 +1,19 @@
 """When a canary gets how much of the traffic, and what it must show before it gets more.
 
-Source: the seed's table of stages (3.3); a schedule of one's own is a JSON list of the same fields.
+Source: the seed's table of stages (3.3); a schedule of one's own is a JSON list of the same fields, or an object with
+``stages`` and ``queries``: a name of ``queries.KNOWN``, or the queries themselves.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from confighub.errors import BadRequest
+from confighub.operations.rollout.queries import Queries, read_queries
 
 Need = Literal["error rate", "latency", "error increase"]
 
@@ -32,16 +35,36 @@ SEED: tuple[Stage, ...] = (
 )
 
 
-def read_schedule(path: Path) -> tuple[Stage, ...]:
-    """Return the stages of a file. Raises: BadRequest for what is no schedule, saying why."""
+@dataclass(frozen=True)
+class Schedule:
+    """The stages, and what to ask Prometheus in them; None for what fits the place."""
+
+    stages: tuple[Stage, ...] = SEED
+    queries: Queries | None = None
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    stages: tuple[Stage, ...] = SEED
+    queries: str | dict[str, object] | None = None
+
+
+def read_schedule(path: Path) -> Schedule:
+    """Return the schedule of a file. Raises: BadRequest for what is none, saying why."""
     try:
-        stages = msgspec.json.decode(path.read_bytes(), type=tuple[Stage, ...])
+        found = msgspec.json.decode(path.read_bytes(), type=tuple[Stage, ...] | _File)
     except OSError as error:
         raise BadRequest(f"{path} cannot be read: {error.strerror}") from error
     except msgspec.MsgspecError as error:
-        raise BadRequest(f"{path} is no schedule: {error}", hint="a list of name, weight, minutes, needs") from error
-    check(stages)
-    return stages
+        raise BadRequest(
+            f"{path} is no schedule: {error}",
+            hint="a list of name, weight, minutes, needs; or such a list as stages, with queries beside it",
+        ) from error
+    if isinstance(found, tuple):
+        check(found)
+        return Schedule(found)
+    check(found.stages)
+    queries = None if found.queries is None else read_queries(found.queries, where=str(path))
+    return Schedule(found.stages, queries)
 
 
 def check(stages: tuple[Stage, ...]) -> None:

@@ -161,6 +161,11 @@ def live_weights(live: list[Object]) -> list[int]:
     return [int(weight) for weight in found if weight is not None]
 
 
+def workload_name(service: str, colour: str) -> str:
+    """Return the name of a colour's Deployment: blue has the service's own."""
+    return service if colour == "blue" else f"{service}-{colour}"
+
+
 def selects(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     """Tell whether the selector names what has these labels; an empty one names nothing."""
     return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
