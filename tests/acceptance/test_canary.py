@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from tests.acceptance.system import System
 from tests.acceptance.trading import position
 from tests.acceptance.traffic import Traffic, booked_once, killed_at_every_step
+from tests.prometheus import Server
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1800)]
 
@@ -92,6 +93,42 @@ def test_a_seeded_fault_is_found_by_the_right_check_and_back_within_30_s(rolled:
             f"{fault:<24} {told['check']:<18} detected after {told['detected_after_s']:>6} s,"
             f" back in {told['rolled_back_in_s']} s"
         )
+
+
+@pytest.mark.requirement("R-125", "R-126", "R-127")
+def test_a_real_prometheus_judges_a_good_and_a_bad_version(rolled: System, prometheus: Callable[[], Server]) -> None:
+    ingress, server = rolled.status()["ingress"], prometheus()
+    runtime = json.loads((rolled.data / "runtime" / "runtime.json").read_text())["url"]
+    server.scrape(f"{runtime}/metrics", job="laptop")
+    options = ["--prometheus", server.url, "--lift", "to be tried again", *PATIENT]
+
+    with Traffic(ingress, ACCOUNT, SYMBOL) as traffic:
+        good = canary(rolled, "--image", ":v1.1.0", *options)
+        failed = list(traffic.failed)
+        bad = canary(rolled, "--image", ":v2.0.0", "--env", "FAULT_ERROR_RATE=0.05", *options)
+
+    assert (good[0], good[1]["verdict"], failed) == (0, "promoted", []), good[1]
+    assert (bad[0], bad[1]["check"] in FAULTS["FAULT_ERROR_RATE=0.05"]) == (3, True), bad[1]
+    assert bad[1]["rolled_back_in_s"] < 30
+    assert left_over(rolled) == []
+    TOLD.append(
+        f"{'5 % errors, Prometheus':<24} {bad[1]['check']:<18} detected after {bad[1]['detected_after_s']:>6} s,"
+        f" back in {bad[1]['rolled_back_in_s']} s"
+    )
+
+
+def test_a_prometheus_that_is_away_or_knows_nothing_is_no_pass(
+    rolled: System, prometheus: Callable[[], Server]
+) -> None:
+    options = ["--image", ":v1.1.0", "--speed", "600", "--patience", "3", "--lift", "to be tried again"]
+    away = rolled.run("canary", "trade-service", "dev", *options, "--prometheus", "http://127.0.0.1:1")
+    assert (away.code, "cannot be asked" in away.err) == (1, True), away.text
+
+    code, told = canary(rolled, *options, "--prometheus", prometheus().url)
+
+    assert (code, told["check"]) == (3, "evidence"), told
+    assert "nothing is counted by confighub_ingress_requests_total" in told["reason"]
+    assert left_over(rolled) == []
 
 
 def test_without_traffic_there_is_no_evidence_and_no_promotion(rolled: System) -> None:
