@@ -150,7 +150,7 @@ def _get_provided(work: Work, _: list[Any]) -> Any:
                 "Info": {
                     "GetterInvocation": {
                         "FunctionName": "get-resources-of-type",
-                        "Arguments": [{"ParameterName": "resource-type", "Value": "v1/ConfigMap"}],
+                        "Arguments": [{"ParameterName": "resource-type", "Value": info.resource_type}],
                     }
                 },
                 "Value": info.resource_name_without_scope,

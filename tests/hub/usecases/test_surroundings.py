@@ -118,3 +118,24 @@ def test_policies_are_looked_up_in_the_space_too(scene: Scene) -> None:
     after = functions.invoke_functions(scene.hub, scene.caller, request, listing)[0]
 
     assert [json.loads(one.output)["Passed"] for one in (before, after)] == [False, True]
+
+
+def test_what_runs_is_provided_too(hub: Hub, scene: Scene) -> None:
+    web = scene.unit(scene.space("dev"), "web", WEB)
+    made: dict[str, object] = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "made-there", "namespace": "shop"},
+    }
+    live(hub, web, [made, {"kind": "NothingNamed"}])
+
+    request = FunctionInvocationsRequest(function_invocations=[call("get-provided")], combine_results=True)
+    [answer] = functions.invoke_functions(scene.hub, scene.caller, request, Listing(where="Slug = 'web'"))
+
+    [found] = [one for one in json.loads(answer.output) if one.get("InLiveState")]
+    assert (found["ResourceType"], found["ResourceName"], found["Value"]) == (
+        "v1/ConfigMap",
+        "shop/made-there",
+        "made-there",
+    )
+    assert found["Info"]["GetterInvocation"]["Arguments"][0]["Value"] == "v1/ConfigMap"

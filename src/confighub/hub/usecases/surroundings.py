@@ -25,17 +25,23 @@ from confighub.hub.store.work_queue import live_states
 from confighub.hub.usecases.fillings import revision_text
 from confighub.records.units import Unit
 
-LOOK_AROUND = frozenset({"vet-network-policy", "vet-references"})
+LOOK_AROUND = frozenset({"vet-budget", "vet-network-policy", "vet-references"})
 """The functions that look at other units of the space."""
 
 
+LOOK_AT_WHAT_RUNS = "get-provided"
+"""The function that looks at what the unit's worker reported."""
+
+
 def fields(tx: Connection, unit: Unit, functions: Iterable[str]) -> dict[str, Any]:
-    """Return ``siblings`` and ``known_secrets`` of the unit's context when one of the functions needs them."""
+    """Return ``siblings``, ``known_secrets`` and ``live_state`` of the unit's context: what the functions need."""
+    functions = set(functions)
+    live = {"live_state": _running(tx, unit)} if LOOK_AT_WHAT_RUNS in functions else {}
     if LOOK_AROUND.isdisjoint(functions):
-        return {}
+        return live
     key = (unit.space_id, unit.toolchain_type)
     texts = remembered(tx, ("texts", *key), lambda: _texts(tx, *key))
-    return {
+    return live | {
         "siblings": tuple(text for unit_id, text in texts if unit_id != unit.unit_id),
         "known_secrets": remembered(tx, ("secrets", unit.space_id), lambda: _secrets(tx, unit.space_id)),
     }
@@ -45,6 +51,13 @@ def _texts(tx: Connection, space_id: str | None, toolchain: str) -> list[tuple[s
     chosen = units.c.space_id == space_id, units.c.toolchain_type == toolchain, units.c.deleted_at.is_(None)
     query = select(units.c.unit_id, blobs.c.content).join(blobs, units.c.data_sha == blobs.c.sha).where(*chosen)
     return [(row.unit_id, row.content.decode()) for row in tx.execute(query.order_by(units.c.cursor_id))]
+
+
+def _running(tx: Connection, unit: Unit) -> str:
+    """Return the objects that the unit's worker reported, a YAML document each; empty when that is something else."""
+    query = select(live_states.c.live_state).where(live_states.c.unit_id == unit.unit_id)
+    named = [one for one in _objects(tx.execute(query).scalar() or b"") if one.get("kind") and one.get("apiVersion")]
+    return "".join(f"---\n{msgspec.json.encode(one).decode()}\n" for one in named)
 
 
 def _secrets(tx: Connection, space_id: str | None) -> tuple[str, ...] | None:
@@ -59,7 +72,8 @@ def _secrets(tx: Connection, space_id: str | None) -> tuple[str, ...] | None:
     return tuple(sorted(found)) or None
 
 
-def _secret_names(blob: bytes) -> list[str]:
+def _objects(blob: bytes) -> list[dict[str, Any]]:
+    """Return the objects of a live state: a JSON list, or YAML; empty when it is neither."""
     try:
         read = msgspec.json.decode(blob)
     except msgspec.DecodeError:
@@ -67,10 +81,13 @@ def _secret_names(blob: bytes) -> list[str]:
             read = list(yaml.load_all(blob, Loader=yaml.CSafeLoader))
         except (yaml.YAMLError, ValueError):
             return []
-    objects = read if isinstance(read, list) else [read]
+    return [one for one in (read if isinstance(read, list) else [read]) if isinstance(one, dict)]
+
+
+def _secret_names(blob: bytes) -> list[str]:
     names = []
-    for one in objects:
-        about = one.get("metadata") if isinstance(one, dict) and one.get("kind") == "Secret" else None
+    for one in _objects(blob):
+        about = one.get("metadata") if one.get("kind") == "Secret" else None
         if isinstance(about, dict):
             names.append(f"{about.get('namespace') or ''}/{about.get('name') or ''}")
     return names
