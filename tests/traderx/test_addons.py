@@ -103,7 +103,41 @@ def test_callers_choose_the_second_version_with_a_header(project: Path) -> None:
     assert route["spec"]["hosts"] == ["trade-service"]
     assert first["match"] == [{"headers": {"version": {"exact": "v2"}}}]
     assert first["route"] == [{"destination": {"host": "trade-service", "subset": "v2"}}]
-    assert all(one["route"] == [{"destination": {"host": "trade-service", "subset": "v1"}}] for one in others)
+    for one in others:
+        stable, _ = one["route"]
+        assert stable == {"destination": {"host": "trade-service", "subset": "v1"}, "weight": 100}
+
+
+@pytest.mark.requirement("R-124")
+def test_a_rollout_finds_the_weights_of_both_versions_in_every_route_of_everybody(project: Path) -> None:
+    mesh = addon(project, "mesh")
+    _, *routes = mesh[("VirtualService", "trade-service-route")]["spec"]["http"]
+
+    for one in routes:
+        _, canary = one["route"]
+        assert canary == {"destination": {"host": "trade-service-canary", "subset": "canary"}, "weight": 0}
+
+
+@pytest.mark.requirement("R-124")
+def test_every_destination_is_a_subset_of_labels_that_a_rollout_gives(project: Path) -> None:
+    mesh = addon(project, "mesh")
+    subsets = {
+        (one["spec"]["host"], subset["name"]): subset["labels"]
+        for (kind, _), one in mesh.items()
+        if kind == "DestinationRule"
+        for subset in one["spec"].get("subsets", [])
+    }
+    named = {
+        (destination["host"], destination["subset"])
+        for route in mesh[("VirtualService", "trade-service-route")]["spec"]["http"]
+        for destination in (one["destination"] for one in route["route"])
+    }
+
+    assert named <= set(subsets)
+    # what Canary and BlueGreen write into the labels of the second version
+    assert subsets[("trade-service-canary", "canary")] == {"version": "canary"}
+    for colour in ("blue", "green"):
+        assert subsets[("trade-service", colour)] == {"version": colour}
 
 
 @pytest.mark.requirement("R-149")
@@ -121,8 +155,10 @@ def test_only_reading_is_tried_again_when_it_may_have_arrived(project: Path) -> 
 def test_busy_services_spread_by_requests_and_leave_out_failing_replicas(project: Path) -> None:
     mesh = addon(project, "mesh")
     trade, position = (mesh[("DestinationRule", name)]["spec"] for name in ("trade-service", "position-service"))
+    canary = mesh[("DestinationRule", "trade-service-canary")]["spec"]
 
     assert trade["trafficPolicy"]["loadBalancer"] == {"simple": "LEAST_REQUEST"}
+    assert canary["trafficPolicy"] == trade["trafficPolicy"]
     assert position["trafficPolicy"]["loadBalancer"] == {"simple": "ROUND_ROBIN"}
     assert all(one["trafficPolicy"]["outlierDetection"]["consecutive5xxErrors"] == 5 for one in (trade, position))
     assert mesh[("PeerAuthentication", "traderx")]["spec"] == {"mtls": {"mode": "STRICT"}}
