@@ -16,13 +16,15 @@ from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
 from confighub.errors import ConfigHubError, NotFound
 from traderx import topology
-from traderx.install import ensure_links, ensure_space, unit_ids
+from traderx.install import ensure_links, ensure_space, link_slug, unit_ids
 from traderx.project import Project
 from traderx.wording import counted
 
 Say = Callable[[str], None]
 
 FINISHED = "traderx/made-for"
+LINKED = "traderx/linked-to-{}"
+"""The annotation of a unit whose link to an addon fills its variables, with the environment's name as value."""
 LIMIT_FACTOR = 2
 """Limits are twice the requests, as in the seed's example."""
 
@@ -96,7 +98,9 @@ def install_envs(hub: HubClient, project: Project, say: Say, *, wanted: Collecti
         present = unit_ids(hub, space_id)
         here = {*wanted, *(one.slug for one in topology.ADDONS if not one.is_wanted and one.slug in present)}
         _clone_missing(hub, name, environment, space_id, say, here)
+        asking = _ask(hub, environment, space_id, here)
         ensure_links(hub, space_id, environment, say, wanted=here)
+        _mark_linked(hub, environment, space_id, asking, say)
         _make_different(hub, environment, space_id, say, here)
 
 
@@ -120,6 +124,9 @@ def explain_envs(name: str, wanted: Collection[str] = ()) -> list[str]:
         for one in differences(environment, wanted):
             who = one.units[0] if len(one.units) == 1 else f"{len(one.units)} units"
             lines += [f"  {who}: {function} {' '.join(map(str, values))}" for function, values in one.calls]
+        for addon in topology.serving(environment, wanted):
+            told = " and ".join(addon.variables)
+            lines += [f"  {slug}: {told} by its link to {addon.slug}" for slug in topology.client_units(addon)]
     return lines
 
 
@@ -147,6 +154,53 @@ def _clone_missing(
             if len(answers) < len(missing):
                 raise NotFound(f"{stage} lacks units that {environment} is made of", hint="run bin/install-base again")
             say(f"  {counted(len(missing), 'unit')} cloned from {stage}")
+
+
+def _ask(
+    hub: HubClient, environment: topology.Environment, space_id: str, addons: Collection[str]
+) -> dict[topology.Addon, list[str]]:
+    """Make the clients of addons ask for what their links will fill, and return those that did not ask here before.
+
+    A clone comes with the values of the stage before, and with a link that leads there: it goes first, or it would
+    fill them again. The link inside the environment is made afterwards, and from then on the values follow it.
+    """
+    made: dict[topology.Addon, list[str]] = {}
+    serving = topology.serving(environment, addons)
+    if not serving:
+        return made
+    records = hub.units.list(space_id=space_id, include="", select="UnitID,Slug,Annotations")
+    units = {one["Unit"]["Slug"]: one["Unit"] for one in records}
+    links = {one["Link"]["Slug"]: one["Link"] for one in hub.links.list(space_id=space_id, include="")}
+    for addon in serving:
+        mark, addon_id = LINKED.format(addon.slug), units[addon.slug]["UnitID"]
+        for name, slug in zip(addon.clients, topology.client_units(addon), strict=True):
+            unit_id, link = units[slug]["UnitID"], links.get(link_slug(slug, addon.slug), {})
+            is_marked = (units[slug].get("Annotations") or {}).get(mark) == environment
+            if is_marked and link.get("ToUnitID") == addon_id:
+                continue
+            made.setdefault(addon, []).append(slug)
+            if link:
+                hub.links.delete(link["LinkID"], space_id=space_id)
+            asked = [f"{variable}={topology.PLACEHOLDER}" for variable in addon.variables]
+            calls = [call("set-env", name, *asked)]
+            why = f"{environment}: ask the link to {addon.slug}"
+            answers = hub.functions.invoke(
+                calls, where=f"UnitID = {quoted(unit_id)}", space_id=space_id, change_desc=why
+            )
+            refuse_failures(answers, why)
+    return made
+
+
+def _mark_linked(
+    hub: HubClient, environment: str, space_id: str, asking: dict[topology.Addon, list[str]], say: Say
+) -> None:
+    """Note that the links to the addons have filled what these units asked for."""
+    for addon, slugs in asking.items():
+        where = conjoined(any_of("Slug", slugs), f"SpaceID = {quoted(space_id)}")
+        answers = hub.units.patch_all({"Annotations": {LINKED.format(addon.slug): environment}}, where=where)
+        refuse_failures(answers, "marking the units as linked")
+        told = " and ".join(addon.variables)
+        say(f"  {counted(len(slugs), 'unit')} linked to {addon.slug}, which tells {told}")
 
 
 def _make_different(

@@ -76,7 +76,7 @@ def ensure_links(hub: HubClient, space_id: str, stage: str, say: Say, *, wanted:
     for source, target in topology.links(stage, wanted):
         if (ids[source], ids[target]) in inside:
             continue
-        slug = f"{source}-needs-{target}"
+        slug = link_slug(source, target)
         if slug in present:
             hub.links.delete(present[slug]["LinkID"], space_id=space_id)
         link = {"Slug": slug, "FromUnitID": ids[source], "ToUnitID": ids[target], "ToSpaceID": space_id}
@@ -84,6 +84,11 @@ def ensure_links(hub: HubClient, space_id: str, stage: str, say: Say, *, wanted:
         made += 1
     if made:
         say(f"  {counted(made, 'link')}")
+
+
+def link_slug(source: str, target: str) -> str:
+    """Return the slug of the link from one unit to another."""
+    return f"{source}-needs-{target}"
 
 
 def unit_ids(hub: HubClient, space_id: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 On the laptop a secret is a file that only its owner can read; its keys become environment variables of
 the services that name it. On a cluster it is a Secret, sent to the API server and to nobody else.
-``DATABASE_URL`` is the one way in which a service learns of its database.
+``DATABASE_URL`` is the one way in which a service gets into its database.
 Source: the seed, 7.3 (name of the secret, name of the user, 32 random bytes).
 """
 
@@ -76,9 +76,12 @@ def make_on_cluster(api: ClusterApi, environment: str, url: str = "") -> bool:
 
 
 def addon_secret() -> dict[str, str]:
-    """Return the content of the secret for the database that the addon brings: its user is made from it."""
+    """Return the content of the secret for the database that the addon brings: its user is made from it.
+
+    Host and port are no secrets and not in the URL: links to the addon tell the services, as PGHOST and PGPORT.
+    """
     password = database_secret("")["password"]
-    url = f"postgresql+psycopg://{DATABASE_USER}:{quote(password, safe='')}@{topology.DATABASE}:5432/traderx"
+    url = f"postgresql+psycopg://{DATABASE_USER}:{quote(password, safe='')}@/traderx"
     return {"DATABASE_URL": url, "username": DATABASE_USER, "password": password}
 
 

@@ -254,7 +254,8 @@ class Addon:
     """A unit beside the 17, never counted among them. ``environments`` is where it is cloned to.
 
     One with ``is_wanted`` False is cloned only when it is asked for by name; one with ``is_inside`` False lives
-    outside the environment's namespace.
+    outside the environment's namespace. ``clients`` are the services that link to it, and ``variables`` what they
+    are told by that link: its Service says which is the host and which the port.
     """
 
     slug: str
@@ -262,6 +263,8 @@ class Addon:
     environments: tuple[Environment, ...] = ENVIRONMENTS
     is_inside: bool = True
     is_wanted: bool = True
+    clients: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
 
     def labels(self, *, project: str, environment: str) -> dict[str, str]:
         """Return the labels of the addon; it has no order, so the filter ``ordered`` leaves it out."""
@@ -291,7 +294,21 @@ ADDONS: tuple[Addon, ...] = (
     Addon("priority-classes", "the priority of critical services", ("prod",), is_inside=False),
     Addon("certificate-issuer", "who signs the certificate of the ingress", ("prod",), is_inside=False),
     Addon("backup-schedule", "Velero's nightly backup of prod", ("prod",), is_inside=False),
-    Addon(DATABASE, "a database in the cluster", is_wanted=False),
+    Addon(
+        DATABASE,
+        "a database in the cluster",
+        is_wanted=False,
+        clients=DATABASE_CLIENTS,
+        # as the PostgreSQL client library reads them; name and password are in the secret
+        variables=("PGHOST", "PGPORT"),
+    ),
+    Addon(
+        "cache",
+        "a cache in the cluster",
+        is_wanted=False,
+        clients=("trade-service",),
+        variables=("CACHE_HOST", "CACHE_PORT"),
+    ),
     Addon("ingress-load-balancer", "the ingress controller's door on 443", ("prod",), is_inside=False, is_wanted=False),
 )
 """Kinds that a cluster, or the laptop, does not have are reported when they are applied."""
@@ -319,13 +336,24 @@ def links(stage: str, wanted: Collection[str] = ()) -> tuple[tuple[str, str], ..
     """Return every link of one stage: dependencies, then each unit that lives in the namespace to it."""
     inside = [row.slug for row in units() if row.slug != "namespace"]
     inside += [one.slug for one in addons(stage, wanted) if one.is_inside]
-    # not in the base: clones would bring links to a database that they do not have
-    clients = DATABASE_CLIENTS if DATABASE in wanted else ()
     return (
         *deployment_links(),
-        *((f"{name}-deployment", DATABASE) for name in clients),
+        *((client, one.slug) for one in serving(stage, wanted) for client in client_units(one)),
         *((slug, "namespace") for slug in inside),
     )
+
+
+def serving(stage: str, wanted: Collection[str]) -> tuple[Addon, ...]:
+    """Return the addons of one environment that services link to.
+
+    None in the base: clones would bring links to a database that they do not have.
+    """
+    return tuple(one for one in addons(stage, wanted) if one.clients) if stage != "base" else ()
+
+
+def client_units(addon: Addon) -> tuple[str, ...]:
+    """Return the units that link to the addon."""
+    return tuple(f"{name}-deployment" for name in addon.clients)
 
 
 def dependents(name: str) -> tuple[str, ...]:

@@ -275,44 +275,6 @@ def test_only_prod_is_backed_up_and_its_schedule_names_its_namespace(installed: 
     assert "backup-schedule" not in installed.units("staging")
 
 
-def test_an_addon_that_was_asked_for_comes_with_links_and_namespace(installed: Installed) -> None:
-    install_envs(installed.hub, installed.project, print, wanted=["postgresql"])
-
-    unit = installed.units("staging")["postgresql"]
-    found = documents(installed.text("staging", "postgresql"))
-    links = [one["Link"] for one in installed.hub.links.list(space_id=installed.space_id("staging"))]
-    take_out(installed, "postgresql")
-
-    assert {one["metadata"]["namespace"] for one in found} == {"traderx-staging"}
-    assert unit["UnitID"] in {one["FromUnitID"] for one in links}
-    assert [one["ToUnitID"] for one in links].count(unit["UnitID"]) == len(topology.DATABASE_CLIENTS)
-
-
-def test_an_addon_whose_installation_was_interrupted_is_finished_by_the_next(installed: Installed) -> None:
-    base, dev = installed.space_id("base"), installed.space_id("dev")
-    installed.hub.units.create_all(
-        {"Labels": {"environment": "dev"}},
-        where=f"Slug = 'postgresql' AND SpaceID = {quoted(base)}",
-        where_space=f"SpaceID = {quoted(dev)}",
-    )
-
-    install_envs(installed.hub, installed.project, print)
-
-    found = documents(installed.text("dev", "postgresql"))
-    take_out(installed, "postgresql", "dev")
-    assert {one["metadata"]["namespace"] for one in found} == {"traderx-dev"}
-
-
-def take_out(installed: Installed, slug: str, *environments: str) -> None:
-    """Remove the unit and the links to it from the environments, which are all unless named."""
-    for environment in environments or topology.ENVIRONMENTS:
-        space_id, unit_id = installed.space_id(environment), installed.units(environment)[slug]["UnitID"]
-        for one in installed.hub.links.list(space_id=space_id):
-            if unit_id in (one["Link"]["FromUnitID"], one["Link"]["ToUnitID"]):
-                installed.hub.links.delete(one["Link"]["LinkID"], space_id=space_id)
-        installed.hub.units.delete(unit_id, space_id=space_id)
-
-
 def test_an_addon_that_nobody_knows_is_refused_with_those_there_are(installed: Installed) -> None:
-    with pytest.raises(NotFound, match=r"no such addon: mysql .there is postgresql, ingress-load-balancer"):
+    with pytest.raises(NotFound, match=r"no such addon: mysql .there is postgresql, cache, ingress-load-balancer"):
         install_envs(installed.hub, installed.project, print, wanted=["mysql"])

@@ -70,9 +70,9 @@ def test_the_secret_of_a_database_that_is_there_has_the_login_of_its_address() -
     assert (found["username"], found["password"]) == ("ann", "p@ss")
 
 
-def test_the_secret_of_the_addon_has_an_address_that_a_client_can_read() -> None:
+def test_the_secret_of_the_addon_leaves_host_and_port_to_the_link() -> None:
     found = addon_secret()
     at = urlsplit(found["DATABASE_URL"])
 
-    assert (at.hostname, at.port, at.path) == ("postgresql", 5432, "/traderx")
+    assert (at.hostname, at.port, at.path) == (None, None, "/traderx")
     assert unquote(at.password or "") == found["password"]

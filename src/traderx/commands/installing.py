@@ -41,7 +41,7 @@ def install_base(update: bool, explain: bool, data: str | None) -> None:
     "wanted",
     multiple=True,
     metavar="ADDON",
-    help="Also clone this addon: postgresql or ingress-load-balancer, for clusters.",
+    help="Also clone this addon: postgresql, cache or ingress-load-balancer, for clusters.",
 )
 @explain_option
 @data_option

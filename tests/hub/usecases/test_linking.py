@@ -114,3 +114,76 @@ def test_a_link_that_leads_elsewhere_now_fills_what_is_still_open(scene: Scene, 
     entities.patch_entity(scene.hub, scene.caller, LINK, link_id, {"ToUnitID": right.unit_id})
 
     assert "namespace: shop-dev" in scene.text(web)
+
+
+def database(port: int, *, name: str = "database", more: str = "") -> str:
+    return (
+        f"apiVersion: v1\nkind: Service\nmetadata:\n  name: {name}\n  namespace: shop\n  annotations:\n"
+        "    confighub.com/host-for: PGHOST\n    confighub.com/port-for: PGPORT\n"
+        f"spec:\n  ports:\n    - name: sql\n      port: {port}\n{more}"
+    )
+
+
+ASKING = WEB.replace(
+    "          image: example/web:v1.0.0\n",
+    "          image: example/web:v1.0.0\n          env:\n"
+    "            - name: PGHOST\n              value: confighubplaceholder # told by the link\n"
+    "            - name: PGPORT\n              value: confighubplaceholder\n",
+)
+
+
+def told(text: str) -> list[str]:
+    """Return the values of PGHOST and PGPORT as they are written."""
+    return [text.partition(f"name: {name}\n              value: ")[2].split()[0] for name in ("PGHOST", "PGPORT")]
+
+
+@pytest.mark.requirement("R-217")
+def test_a_service_says_its_host_and_port_to_the_variables_that_it_names(scene: Scene, space: str) -> None:
+    web, provider = scene.unit(space, "web", ASKING), scene.unit(space, "database", database(5432))
+    assert scene.get(web).apply_gates
+
+    link_id = link(scene, space, web, provider)
+
+    assert told(scene.text(web)) == ["database", '"5432"']
+    assert "# told by the link" in scene.text(web)
+    assert scene.get(web).apply_gates == {}
+    found = {(one.link_id, one.provided_path) for one in mutations(scene, web)[-2:]}
+    assert found == {(link_id, "metadata.name"), (link_id, "spec.ports.0.port")}
+
+
+@pytest.mark.requirement("R-217")
+def test_a_service_that_moves_is_followed(scene: Scene, space: str) -> None:
+    web, provider = scene.unit(space, "web", ASKING), scene.unit(space, "database", database(5432))
+    link(scene, space, web, provider)
+
+    scene.edit(provider, "port: 5432", "port: 5433")
+    scene.edit(provider, "name: database", "name: ledger")
+
+    assert told(scene.text(web)) == ["ledger", '"5433"']
+
+
+def test_a_port_set_by_hand_is_left_alone(scene: Scene, space: str) -> None:
+    web, provider = scene.unit(space, "web", ASKING), scene.unit(space, "database", database(5432))
+    link(scene, space, web, provider)
+    scene.edit(web, '"5432"', '"6432"')
+
+    scene.edit(provider, "port: 5432", "port: 5433")
+
+    assert told(scene.text(web)) == ["database", '"6432"']
+
+
+def test_several_ports_leave_the_port_open(scene: Scene, space: str) -> None:
+    web = scene.unit(space, "web", ASKING)
+    provider = scene.unit(space, "database", database(5432, more="    - name: admin\n      port: 8080\n"))
+
+    link(scene, space, web, provider)
+
+    assert told(scene.text(web)) == ["database", "confighubplaceholder"]
+
+
+def test_variables_that_nobody_names_stay_open(scene: Scene, space: str) -> None:
+    web, provider = scene.unit(space, "web", ASKING), scene.unit(space, "cache", database(5432).replace("PG", "CACHE_"))
+
+    link(scene, space, web, provider)
+
+    assert scene.text(web) == ASKING

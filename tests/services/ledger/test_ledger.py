@@ -211,6 +211,16 @@ def test_a_lost_connection_is_made_anew(postgresql_server: PostgresqlServer) -> 
     assert asyncio.run(scene()) == [len(TRADES)] * 3
 
 
+def test_where_the_server_is_may_come_beside_the_login(
+    postgresql_server: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a cluster the secret holds the login, and PGHOST and PGPORT say where."""
+    login, _, host = postgresql_server.fresh_url().partition("?host=")
+    monkeypatch.setenv("PGHOST", host)
+
+    assert len(Ledger(login).do(list_trades)) == len(TRADES)
+
+
 def test_a_server_that_is_away_is_said_to_be(tmp_path: Path) -> None:
     async def scene() -> None:
         database = open_database(f"postgresql+psycopg://traderx:hush@/traderx?host={tmp_path}")

@@ -1,7 +1,7 @@
 """What a text needs and what another provides: references that are still placeholders, and names of resources.
 
-A reference fits a name when it is to a resource of that type. Which attributes there are is for the
-functions ``get-needed`` and ``get-provided`` to say.
+A reference fits a name when it is to a resource of that type. Which attributes there are is for the functions
+``get-needed`` and ``get-provided`` to say; hosts and ports for environment variables come beside them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from confighub.data.document import parse
 from confighub.data.resource import identity
+from confighub.hub.domain import endpoints
 from confighub.records.functions import FunctionArgument, FunctionInvocation
 from confighub.records.mutations import ResourceInfo, ResourceMutation
 
@@ -31,13 +32,15 @@ class Attribute:
 
 
 def needed(text: str, toolchain: str) -> list[Attribute]:
-    """Return the references that are still placeholders, in the order of the function."""
-    return _attributes(text, toolchain, "get-needed") if PLACEHOLDER in text else []
+    """Return the references that are still placeholders, in the order of the function, then the variables that are."""
+    if PLACEHOLDER not in text:
+        return []
+    return [*_attributes(text, toolchain, "get-needed"), *map(_variable, endpoints.asked(text, PLACEHOLDER))]
 
 
 def provided(text: str, toolchain: str) -> list[Attribute]:
     """Return the names that others may refer to, those left out that are placeholders themselves."""
-    found = _attributes(text, toolchain, "get-provided")
+    found = [*_attributes(text, toolchain, "get-provided"), *map(_variable, endpoints.offered(text))]
     return [one for one in found if PLACEHOLDER not in str(one.value)]
 
 
@@ -76,6 +79,10 @@ def named_now(text: str, recorded: ResourceMutation) -> ResourceInfo | None:
         if info.resource_type == recorded.resource.resource_type and info.resource_name_without_scope in names:
             return info
     return None
+
+
+def _variable(one: endpoints.Endpoint) -> Attribute:
+    return Attribute(one.resource, one.path, f"variable {one.variable}", one.value, "string")
 
 
 def _attributes(text: str, toolchain: str, function: str) -> list[Attribute]:

@@ -121,10 +121,12 @@ def _set_by(tx: Connection, link: Link, unit: Unit) -> list[tuple[needs.Attribut
 
 
 def _successor(was: needs.Attribute, offers: list[needs.Attribute]) -> needs.Attribute | None:
-    """Return what stands now where the value came from; a resource of another name only if it is the only one."""
+    """Return what stands now where the value came from; a resource of another name only if none other differs."""
     alike = [one for one in offers if (one.resource.resource_type, one.path) == (was.resource.resource_type, was.path)]
     same = [one for one in alike if one.resource.resource_name == was.resource.resource_name]
-    return same[0] if same else alike[0] if len(alike) == 1 else None
+    if same:
+        return same[0]
+    return alike[0] if len({str(one.value) for one in alike}) == 1 else None
 
 
 def _links(tx: Connection, *conditions: ColumnElement[bool]) -> list[Link]:
