@@ -403,8 +403,8 @@ class Stream:
         return b"".join(parts).decode()
 
 
-# A parsed document takes about ten times its bytes. So the parses of a thousand ordinary units stay, and what a call on all
-# of them made of each; the hub's memory grows by 60 MiB at most, and only while there is so much.
+# A parsed document takes about ten times its bytes. The parses of a thousand ordinary units stay, and what a call on
+# all of them made of each; the hub's memory grows by 60 MiB at most, and only while there is so much.
 _documents: Cache[bytes, Document] = Cache(6 * 2**20)
 _streams: Cache[str, Stream] = Cache(6 * 2**20)
 
