@@ -5,6 +5,8 @@ Source: the import filters of the public API; a term includes or excludes by wha
 
 from __future__ import annotations
 
+import msgspec
+
 from confighub.data.path import pattern, places
 from confighub.records.work import ImportFilter, ImportRequest
 from confighub.worker.documents import Manifest
@@ -34,6 +36,12 @@ def included(request: ImportRequest, where: str) -> set[str] | None:
     """Return the values to which the request's terms restrict what stands at the path, None for no restriction."""
     terms = [set(term.values) for term in request.filters or [] if term.type == where and term.operator in _INCLUDES]
     return set.intersection(*terms) if terms else None
+
+
+def without(request: ImportRequest, where: str) -> ImportRequest:
+    """Return the request without the terms that restrict what stands at the path."""
+    kept = [term for term in request.filters or [] if term.type != where or term.operator not in _INCLUDES]
+    return msgspec.structs.replace(request, filters=kept)
 
 
 def _passes(item: Manifest, term: ImportFilter) -> bool:

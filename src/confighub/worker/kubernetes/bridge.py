@@ -24,7 +24,7 @@ from confighub.worker.durations import seconds
 from confighub.worker.kubernetes import applying, inventory, optional, ownership
 from confighub.worker.kubernetes.applying import Applied, Terms
 from confighub.worker.kubernetes.cluster import Cluster
-from confighub.worker.kubernetes.importer import importable
+from confighub.worker.kubernetes.importer import Width, importable
 from confighub.worker.kubernetes.informers import Seen
 from confighub.worker.kubernetes.live import LiveView, blob
 from confighub.worker.settings import WorkerSettings
@@ -159,7 +159,10 @@ class KubernetesBridge:
         await report("Reading resources...")
         chosen = await importable(cluster, operation.request)
         if not chosen:
-            return Outcome("ImportFailed", f"{cluster.name} has no such resource")
+            more = Width.of(operation.request).hint
+            return Outcome(
+                "ImportFailed", f"{cluster.name} has no such resource" + (f"; to look further: {more}" if more else "")
+            )
         text = documents.write([drift.plain(item) for item in chosen])
         message = f"imported {', '.join(describe(item) for item in chosen)}"
         return Outcome("ImportCompleted", message, live_state=msgspec.json.encode(chosen), data=text.encode())

@@ -1,17 +1,24 @@
-"""Which objects of a cluster an import brings in: what people made, and never a Secret."""
+"""Which objects of a cluster an import brings in: what people made, and never a Secret.
+
+Three options of the request widen where it looks; its terms narrow what is taken, there too.
+Source: the public worker's options of the same names, all off unless asked for.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from confighub.errors import ConfigHubError
 from confighub.records.work import ImportRequest
 from confighub.worker.apply_order import in_apply_order
 from confighub.worker.documents import Manifest
-from confighub.worker.importing import included, is_asked_for
+from confighub.worker.importing import included, is_asked_for, without
 from confighub.worker.kubernetes.api import Resource
 from confighub.worker.kubernetes.cluster import Cluster
 from confighub.worker.kubernetes.inventory import unmarked
 
 _SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+_DEFINITION = "CustomResourceDefinition"
 # Kinds that clusters keep for themselves, or that hold what no unit may hold.
 _LEFT_OUT = frozenset(
     {
@@ -35,7 +42,7 @@ _LEFT_OUT = frozenset(
         "VolumeAttachment",
     }
 )
-_MADE_BY_CLUSTERS = {
+MADE_BY_CLUSTERS = {
     ("ConfigMap", "kube-root-ca.crt"),
     ("ServiceAccount", "default"),
     ("Service", "kubernetes"),
@@ -46,18 +53,55 @@ _CHOSEN = {"Service": ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"
 _OWN_ANNOTATIONS = ("deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration")
 
 
+@dataclass(frozen=True)
+class Width:
+    """Where an import looks beside the namespaces of people.
+
+    ``system`` adds the cluster's own namespaces, ``custom`` the definitions of custom kinds, and ``cluster`` what
+    belongs to no namespace; an object that the request lists by name needs neither of the last two.
+    """
+
+    system: bool = False
+    custom: bool = False
+    cluster: bool = False
+
+    @classmethod
+    def of(cls, request: ImportRequest) -> Width:
+        """Return how wide the request looks; what is not ``true`` is false, as at the public worker."""
+        options = request.options or {}
+        is_listed = bool(request.resource_info_list)
+        return cls(
+            system=options.get("include_system") is True,
+            custom=is_listed or options.get("include_custom") is True,
+            cluster=is_listed or options.get("include_cluster") is True,
+        )
+
+    @property
+    def hint(self) -> str:
+        """The terms that would let the import see more, empty when there are none."""
+        off = [name for name in ("system", "custom", "cluster") if not getattr(self, name)]
+        return ", ".join(f"import.include_{name} = true" for name in off)
+
+
 async def importable(cluster: Cluster, request: ImportRequest) -> list[Manifest]:
     """Return the objects that the request asks for, in apply order, as a unit would hold them."""
-    kinds, namespaces = _kinds(request), included(request, "metadata.namespace")
+    width, kinds, namespaces = Width.of(request), _kinds(request), included(request, "metadata.namespace")
+    if namespaces is not None and width.system:
+        namespaces |= _SYSTEM
+    # the lists below are of these namespaces alone, and a definition is in none
+    narrowed = without(request, "metadata.namespace")
     found: list[Manifest] = []
     for resource in await cluster.api.all_resources():
         type_ = f"{resource.group_version}/{resource.kind}"
         if "list" not in resource.verbs or resource.kind in _LEFT_OUT or (kinds is not None and type_ not in kinds):
             continue
-        if namespaces is not None and not resource.is_namespaced:
-            continue
-        found += [item for item in await _all(cluster, resource, namespaces) if _is_somebodys(item)]
-    return in_apply_order([_as_in_a_unit(item) for item in found if is_asked_for(item, request)])
+        if not resource.is_namespaced:
+            is_definition = resource.kind == _DEFINITION
+            if not (width.custom if is_definition else width.cluster and namespaces is None):
+                continue
+        within = namespaces if resource.is_namespaced else None
+        found += [item for item in await _all(cluster, resource, within) if _is_somebodys(item, width)]
+    return in_apply_order([_as_in_a_unit(item) for item in found if is_asked_for(item, narrowed)])
 
 
 def _kinds(request: ImportRequest) -> set[str] | None:
@@ -77,14 +121,14 @@ async def _all(cluster: Cluster, resource: Resource, namespaces: set[str] | None
     return found
 
 
-def _is_somebodys(item: Manifest) -> bool:
+def _is_somebodys(item: Manifest, width: Width) -> bool:
     metadata = item["metadata"]
     name, namespace = str(metadata["name"]), metadata.get("namespace") or ""
-    if metadata.get("ownerReferences") or namespace in _SYSTEM:
+    if item.get("kind") == "Namespace":
+        namespace = name
+    if metadata.get("ownerReferences") or (namespace in _SYSTEM and not width.system):
         return False
-    if item.get("kind") == "Namespace" and name in _SYSTEM:
-        return False
-    return (item.get("kind"), name) not in _MADE_BY_CLUSTERS and not name.startswith("system:")
+    return (item.get("kind"), name) not in MADE_BY_CLUSTERS and not name.startswith("system:")
 
 
 def _as_in_a_unit(item: Manifest) -> Manifest:
