@@ -116,6 +116,26 @@ def test_units_are_held_and_released_by_where(shared_hub: HubProcess, new_space:
     assert held == released == [{"UnitID": unit_id}]
 
 
+def test_a_hold_ends_for_its_own_holder_only(shared_hub: HubProcess, new_space: NewSpace) -> None:
+    space_id, _ = new_space()
+    unit_id = shared_hub.unit(space_id)
+    query = {"where": f"SpaceID = '{space_id}'"}
+
+    def kinds() -> list[str]:
+        waiting = shared_hub.ok("GET", f"/api/space/{space_id}/unit/{unit_id}/waiting")
+        return [one["Kind"] for one in waiting["Holds"]]
+
+    for holder in ("", "deployment", "rollout"):
+        shared_hub.ok("POST", "/api/unit/hold", query, {"Reason": "why", "Holder": holder})
+    shared_hub.ok("POST", "/api/unit/release", {**query, "holder": "deployment"})
+    assert sorted(kinds()) == ["operator", "rollout"]
+    shared_hub.ok("POST", "/api/unit/release", query)
+
+    assert kinds() == []
+    refused = shared_hub.request("POST", "/api/unit/hold", query, body={"Reason": "why", "Holder": "older-revision"})
+    assert refused.status == 400
+
+
 def test_the_data_itself_is_patched(shared_hub: HubProcess, new_space: NewSpace) -> None:
     space_id, _ = new_space()
     unit_id = shared_hub.unit(space_id)

@@ -62,6 +62,32 @@ def test_a_unit_goes_back_to_a_revision_and_runs(dev: Stage) -> None:
     assert outcome.failure is None
 
 
+def test_what_a_person_holds_stays_held_through_a_rollback_and_a_deployment(new_stage: Callable[..., Stage]) -> None:
+    stage = new_stage(environment="dev", auto_apply=True)
+    unit_id = stage.unit("a")
+    where = f"UnitID = '{unit_id}'"
+    with PlayedWorker(stage.worker) as worker:
+        bring_up(stage)
+        stage.hub.units.hold(where=where, reason="an audit", ttl_s=0)
+        release(stage, unit_id, 4)
+        bring_up(stage)
+        go_back(stage, "1", unit_id)
+        release(stage, unit_id, 5)
+        bring_up(stage)
+        release(stage, unit_id, 6)
+
+        held = stage.hub.units.waiting(unit_id, space_id=stage.space_id)["Holds"]
+        applied = [number for _, number in worker.applied]
+        stage.hub.units.release(where=where)
+        deadline = time.monotonic() + 30
+        while worker.applied[-1] != ("a", 5):
+            assert time.monotonic() < deadline, worker.applied
+            time.sleep(0.05)
+
+    assert [(one["Kind"], one["Reason"], one.get("ExpiresAt")) for one in held] == [("operator", "an audit", None)]
+    assert applied == [1, 2, 3, 4]
+
+
 def test_an_environment_goes_back_in_reverse_order(dev: Stage) -> None:
     ids = {slug: dev.unit(slug, order) for slug, order in (("first", 0), ("second", 1), ("third", 2))}
     with PlayedWorker(dev.worker) as worker:

@@ -103,13 +103,20 @@ class Units(Collection):
         """Put the tag on one revision of every match, named by the unit's number attribute."""
         return self._bulk_act("/unit/tag", {"TagID": tag_id, "Revision": revision}, where=where)
 
-    def hold(self, *, where: str, reason: str, ttl_s: int) -> Records:
-        """Keep every match from being applied by itself, for at most ``ttl_s``; returns ``UnitID`` of each."""
-        return self._bulk_act("/unit/hold", {"Reason": reason, "TTLSeconds": ttl_s}, where=where, include="")
+    def hold(self, *, where: str, reason: str, ttl_s: int, holder: str = "") -> Records:
+        """Keep every match from being applied by itself, for at most ``ttl_s``; returns ``UnitID`` of each.
 
-    def release(self, *, where: str) -> Records:
-        """End the holds of every match; a newer head of a live unit is then applied once."""
-        return self._bulk_act("/unit/release", None, where=where, include="")
+        ``holder`` names the operation that holds them, empty for a person; a hold ends for its own holder only.
+        """
+        body = {"Reason": reason, "TTLSeconds": ttl_s} | ({"Holder": holder} if holder else {})
+        return self._bulk_act("/unit/hold", body, where=where, include="")
+
+    def release(self, *, where: str, holder: str = "") -> Records:
+        """End the holds of every match, those of one operation when it is named, else all.
+
+        A newer head of a live unit that nobody holds any more is then applied once.
+        """
+        return self._bulk_act("/unit/release", None, where=where, include="", holder=holder)
 
     def live_status(self, unit_id: str, *, space_id: str) -> Wire:
         """Return Status, Replicas, ReadyReplicas, UpdatedReplicas, Conditions and Addresses as they are now."""

@@ -103,6 +103,7 @@ class Options:
     timeout_s: float = UNIT_TIMEOUT_S
     again: bool = False
     live_revisions: bool = False
+    holder: str = "deployment"
     revive: Callable[[], None] = lambda: None
     progress: Progress | None = None
 
@@ -205,12 +206,20 @@ class _Run:
             return
         self._held_at = now
         for where in self._everything():
-            self._patiently(partial(self.hub.units.hold, where=where, reason="deployment", ttl_s=self.hold_s))
+            self._patiently(
+                partial(
+                    self.hub.units.hold,
+                    where=where,
+                    reason=self.options.holder,
+                    ttl_s=self.hold_s,
+                    holder=self.options.holder,
+                )
+            )
 
     def _release(self) -> None:
         try:
             for where in self._everything():
-                self.hub.units.release(where=where)
+                self.hub.units.release(where=where, holder=self.options.holder)
         except RetryLater as error:
             self.progress.say(f"the units stay held for up to {self.hold_s} s: {error.message}")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from confighub.client.collection import any_of, conjoined, quoted
@@ -23,6 +23,8 @@ from confighub.operations.guard import APPROVAL_GATE, Say
 from confighub.operations.plan import Plan, PlannedUnit, Stage, in_order
 from confighub.operations.selecting import DEPLOYMENT, SERVICE, is_led_to, selector_in
 
+HOLDER = "rollback"
+"""Whose holds the hub puts on what it brings back; they end with the deployment that follows."""
 _NO_ORDER = 1_000_000
 """Units that deploy in no order and are no addons go back first: nothing is known to depend on their being there."""
 
@@ -215,7 +217,7 @@ def roll_back(hub: HubClient, rollback: Rollback, options: Options, say: Say) ->
     plan = pending_plan(hub, done)
     if plan is None:
         return done, Outcome(done.space)
-    return done, deploy.deploy(hub, plan, options, say)
+    return done, deploy.deploy(hub, plan, replace(options, holder=HOLDER), say)
 
 
 def find_quarantined(hub: HubClient, *, space_id: str, unit_id: str = "") -> list[Wire]:

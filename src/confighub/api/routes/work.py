@@ -18,10 +18,11 @@ from confighub.records.work import ImportRequest, QueuedOperation
 
 
 class HoldRequest(Record):
-    """Why units are held, and for how long at most; 0 is for ever."""
+    """Why units are held, and for how long at most; 0 is for ever. ``holder`` is the operation that holds them."""
 
     reason: str = ""
     ttl_seconds: int = 0
+    holder: str = ""
 
 
 class HeldUnit(Record):
@@ -79,14 +80,14 @@ def hold_units(call: Call) -> Any:
     request = call.record(HoldRequest)
     if request.ttl_seconds < 0:
         raise BadRequest("TTLSeconds is not below zero")
-    reason, ttl_s = request.reason, request.ttl_seconds
-    found = work.hold_units(call.hub, call.caller, chosen(call), reason=reason, ttl_s=ttl_s)
+    reason, ttl_s, holder = request.reason, request.ttl_seconds, request.holder
+    found = work.hold_units(call.hub, call.caller, chosen(call), reason=reason, ttl_s=ttl_s, holder=holder)
     return [HeldUnit(unit_id=unit_id) for unit_id in found]
 
 
 def release_units(call: Call) -> Any:
-    """End the holds of every unit that matches."""
-    found = work.release_units(call.hub, call.caller, chosen(call))
+    """End the holds of every unit that matches, those of one operation when it is named."""
+    found = work.release_units(call.hub, call.caller, chosen(call), holder=call.text(_HOLDER.name))
     return [HeldUnit(unit_id=unit_id) for unit_id in found]
 
 
@@ -110,6 +111,7 @@ def chosen(call: Call) -> Listing:
 _ONE = "/space/{space_id}/unit/{unit_id}"
 _TAG = "work"
 DESPITE_QUARANTINE = Parameter("despite_quarantine", "Why to apply, this once, what was rolled back from.")
+_HOLDER = Parameter("holder", "Only the holds of this operation; without it all end but that of an older revision.")
 _WHERE = (Parameter("where", WHERE.description, is_required=True), FILTER)
 
 ROUTES = (
@@ -192,7 +194,7 @@ ROUTES = (
         release_units,
         "End the holds of every unit that matches",
         list[HeldUnit],
-        query=_WHERE,
+        query=(*_WHERE, _HOLDER),
         tag=_TAG,
         is_ours=True,
     ),

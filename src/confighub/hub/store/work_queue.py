@@ -86,8 +86,8 @@ holds = Table(
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
 )
-"""What keeps a unit from auto-apply: ``kind`` is ``operator`` (asked for, may expire) or
-``older-revision`` (the hand-brake, until the next head or a plain apply)."""
+"""What keeps a unit from auto-apply: ``kind`` is ``operator`` (asked for, may expire), the operation that holds it
+(``deployment``, ``rollout`` …), or ``older-revision`` (the hand-brake, until the next head or a plain apply)."""
 
 bridge_worker_statuses = Table(
     "bridge_worker_statuses",

@@ -100,8 +100,7 @@ def _roll_back(
         return answer
     text = revision_text(tx, unit.unit_id or "", step.number)
     answer.quarantined = _quarantine_what_ran(tx, hub, caller, unit, text, reason)
-    if not holds.lasts(tx, hub, unit.unit_id, kind=holds.OPERATOR, ttl_s=HOLD_S):
-        holds.hold(tx, hub, caller, unit.unit_id, kind=holds.OPERATOR, reason=f"rollback: {reason}", ttl_s=HOLD_S)
+    holds.hold(tx, hub, caller, unit.unit_id, kind=holds.ROLLBACK, reason=f"rollback: {reason}", ttl_s=HOLD_S)
     head = carry_out(tx, hub, caller, _proposal(tx, unit, space, step.number, text, reason)).unit
     note(tx, hub, caller, "roll back", UNIT, head, message=reason, revision=step.number)
     answer.new_revision_num = head.head_revision_num

@@ -114,24 +114,33 @@ def apply_units(hub: Hub, caller: Caller, selection: Listing, *, is_dry_run: boo
         return each(tx, UNIT, chosen, act, lambda error: UnitActionResponse(error=error))
 
 
-def hold_units(hub: Hub, caller: Caller, selection: Listing, *, reason: str, ttl_s: int) -> list[str]:
-    """Keep every unit of the selection from applying by itself; return their ids. ``ttl_s`` of 0 never expires."""
+def hold_units(hub: Hub, caller: Caller, selection: Listing, *, reason: str, ttl_s: int, holder: str = "") -> list[str]:
+    """Keep every unit of the selection from applying by itself; return their ids. ``ttl_s`` of 0 never expires.
+
+    ``holder`` names the operation that holds them, in place of an earlier hold of it; empty for a person.
+    """
+    kind = holds.kind_of(holder)
     with hub.write() as tx:
         found = choose_units(tx, hub, caller, selection)
         for unit in found:
             require_space(tx, caller, unit.space_id, "apply")
-            holds.hold(tx, hub, caller, unit.unit_id, kind=holds.OPERATOR, reason=reason, ttl_s=ttl_s)
+            holds.hold(tx, hub, caller, unit.unit_id, kind=kind, reason=reason, ttl_s=ttl_s)
             note(tx, hub, caller, "hold", UNIT, unit, message=reason)
         return [unit.unit_id for unit in found]
 
 
-def release_units(hub: Hub, caller: Caller, selection: Listing) -> list[str]:
-    """End the holds of every unit of the selection and apply the heads that are due; return all ids."""
+def release_units(hub: Hub, caller: Caller, selection: Listing, *, holder: str = "") -> list[str]:
+    """End the holds of every unit of the selection and apply the heads that are due; return all ids.
+
+    With a ``holder`` only those of that operation end, else all but the hand-brake of an older revision.
+    """
+    kind = holds.kind_of(holder)
     with hub.write() as tx:
         found = choose_units(tx, hub, caller, selection)
         for unit in found:
             require_space(tx, caller, unit.space_id, "apply")
-            if holds.release(tx, unit.unit_id, kind=holds.OPERATOR):
+            ended = holds.release(tx, unit.unit_id, kind=kind) if holder else holds.release_all(tx, unit.unit_id)
+            if ended:
                 note(tx, hub, caller, "release", UNIT, unit)
                 apply_if_due(tx, hub, caller, unit.unit_id)
         return [unit.unit_id for unit in found]

@@ -32,6 +32,7 @@ _PAUSE_S = 0.1
 _AWAY_PAUSE_S = 0.5
 _RENEW_S = 150.0
 _HOLD_S = 600
+_HOLDER = "rollout"
 _REACH_S = 1.0
 """How long it is tried to reach a Service inside a cluster; where there is a way it takes milliseconds."""
 
@@ -228,7 +229,7 @@ class Place:
             return
         self._held_at = time.monotonic()
         where = conjoined(any_of("Slug", slugs), f"SpaceID = {quoted(self.space_id)}")
-        self.patiently(partial(self.hub.units.hold, where=where, reason="rollout", ttl_s=_HOLD_S))
+        self.patiently(partial(self.hub.units.hold, where=where, reason="rollout", ttl_s=_HOLD_S, holder=_HOLDER))
 
     def hold_again(self) -> None:
         """Let the next ``hold`` act at once: there are units that were not there before."""
@@ -237,7 +238,7 @@ class Place:
     def release(self, slugs: Sequence[str]) -> None:
         """End the holds of the units that there are."""
         where = conjoined(any_of("Slug", slugs), f"SpaceID = {quoted(self.space_id)}")
-        self.patiently(partial(self.hub.units.release, where=where))
+        self.patiently(partial(self.hub.units.release, where=where, holder=_HOLDER))
 
     def patiently(self, ask: Callable[[], _Answer]) -> _Answer:
         """Return what the call answers; while the hub is away, bring it back and try again."""
