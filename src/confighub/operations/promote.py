@@ -10,7 +10,7 @@ import difflib
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 
 import msgspec
@@ -20,23 +20,17 @@ from confighub.client.functions import call
 from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
 from confighub.data.merge import Held, upgrade
-from confighub.data.patch import merge_patch
+from confighub.data.own_paths import own_paths, with_own_paths
 from confighub.errors import BadRequest, ConfigHubError, Conflict, Gated
 from confighub.operations.guard import Say
 from confighub.operations.plan import ADDON
-from confighub.operations.selecting import change_to, leads_nowhere, selector_in
 from confighub.records.base import NIL_ID
-from confighub.records.mutations import ResourceInfo, ResourceMutation
-
-_HOLD_S = 600
+from confighub.records.mutations import ResourceMutation
 
 
 @dataclass(frozen=True)
 class Change:
-    """What promotion does to one unit: the new text, also as a diff, and upstream values that do not get in.
-
-    ``selector`` is the patch that keeps what the unit's Service selects, None when the merge leaves it anyway.
-    """
+    """What promotion does to one unit: the new text, also as a diff, and upstream values that do not get in."""
 
     unit_id: str
     slug: str
@@ -45,7 +39,6 @@ class Change:
     diff: tuple[str, ...]
     held: tuple[Held, ...]
     conflicts: tuple[str, ...]
-    selector: Wire | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +86,6 @@ def preview(hub: HubClient, *, source: str, target: str, lateral: bool = False) 
         theirs = upstream[unit["UpstreamUnitID"]]
         if int(unit.get("UpstreamRevisionNum") or 0) < int(theirs.get("HeadRevisionNum") or 0):
             changes.append(_change(hub, source_id, unit, theirs))
-    changes = _with_own_selectors(changes, downstream)
     _refuse_quarantined(hub, changes, source_id=source_id, target_id=target_id, upstream=upstream, clones=clones)
     stuck = [f"{change.slug}: {reason}" for change in changes for reason in change.conflicts]
     if stuck:
@@ -113,19 +105,9 @@ def promote(hub: HubClient, promotion: Promotion) -> None:
         return
     here = f"SpaceID = {quoted(promotion.target_id)}"
     ids = any_of("UnitID", [change.unit_id for change in promotion.changes])
-    keeping = [change for change in promotion.changes if change.selector]
-    kept = conjoined(any_of("UnitID", [change.unit_id for change in keeping]), here) if keeping else ""
-    if keeping:
-        # Nothing applies them until their selectors are theirs again. Whoever fails here leaves them held.
-        hub.units.hold(where=kept, reason="promotion", ttl_s=_HOLD_S)
     answers = hub.units.patch_all(
         {"LastChangeDescription": f"promoted from {promotion.source}"}, where=conjoined(ids, here), upgrade="true"
     )
-    for change in keeping:
-        why = f"selects what there is in {promotion.target}"
-        hub.units.patch_data(change.unit_id, change.selector or {}, space_id=promotion.target_id, change_desc=why)
-    if keeping:
-        hub.units.release(where=kept)
     refused = [answer["Error"] for answer in answers if answer.get("Error")]
     if refused:
         reasons = [str(error.get("Message")) for error in refused]
@@ -183,7 +165,8 @@ def _change(hub: HubClient, source_id: str, unit: Wire, theirs: Wire) -> Change:
     base = hub.units.revision(theirs["UnitID"], since, space_id=source_id) if since else {}
     own = msgspec.convert(unit.get("MutationSources") or [], list[ResourceMutation])
     ours = _text(unit)
-    merged = upgrade(base=_text(base), ours=ours, theirs=_text(theirs), own=own)
+    guarded = with_own_paths(own, ours, own_paths(unit.get("Annotations"), theirs.get("Annotations")))
+    merged = upgrade(base=_text(base), ours=ours, theirs=_text(theirs), own=guarded)
     return Change(
         unit_id=unit["UnitID"],
         slug=unit["Slug"],
@@ -193,30 +176,6 @@ def _change(hub: HubClient, source_id: str, unit: Wire, theirs: Wire) -> Change:
         held=tuple(merged.held),
         conflicts=tuple(map(str, merged.conflicts)),
     )
-
-
-def _with_own_selectors(changes: Sequence[Change], downstream: Sequence[Wire]) -> list[Change]:
-    """Return the changes, without selectors that name a colour which upstream has and the target has not."""
-    ours = {str(unit["UnitID"]): _text(unit) for unit in downstream}
-    away = {str(unit["UnitID"]) for unit in downstream if (unit.get("Labels") or {}).get("active") == "false"}
-    merged = {**ours, **{change.unit_id: change.text for change in changes}}
-    there = [text for unit_id, text in merged.items() if unit_id not in away]
-    found = []
-    for change in changes:
-        before, after = selector_in(ours[change.unit_id]), selector_in(change.text)
-        if before and before != after and leads_nowhere(before, after, there):
-            patch = change_to(before, now=after)
-            text, _ = merge_patch(change.text, patch)
-            info = ResourceInfo(resource_type="v1/Service", resource_name=change.slug)
-            held = Held("spec.selector", info, _pairs(before), _pairs(after))
-            diff = _diff(ours[change.unit_id], text)
-            change = replace(change, text=text, diff=diff, held=(*change.held, held), selector=patch)
-        found.append(change)
-    return found
-
-
-def _pairs(selector: Mapping[str, str]) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in selector.items())
 
 
 def _diff(before: str, after: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ other colours, so such a selector must not come to where nothing answers to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from confighub.client.transport import Wire
@@ -27,12 +27,6 @@ def is_led_to(selector: Mapping[str, str], text: str) -> bool:
         return False
     deployments = (one for one in objects(text) if one.get("kind") == "Deployment")
     return any(selects(selector, _pod_labels(one)) for one in deployments)
-
-
-def leads_nowhere(before: Mapping[str, str], after: Mapping[str, str], texts: Iterable[str]) -> bool:
-    """Tell whether a selector named pods of these Deployments, and names none of them any more."""
-    known = list(texts)
-    return any(is_led_to(before, text) for text in known) and not any(is_led_to(after, text) for text in known)
 
 
 def change_to(selector: Mapping[str, str], *, now: Mapping[str, str]) -> Wire:

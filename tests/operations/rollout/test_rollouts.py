@@ -22,7 +22,7 @@ from confighub.operations.rollout.steps import Outcome
 from confighub.operations.rollout.trials import Trier
 from tests.api.worker import Event
 from tests.operations.playing import PlayedWorker, Stage, Verdict
-from tests.operations.rollout.shop import Shop, Tryer, obey, opened, wish
+from tests.operations.rollout.shop import SERVICE, Shop, Tryer, obey, opened, wish
 
 QUICK = blue_green.Options(soak_s=0.2)
 STAGES = (Share(name="some", weight=25), Share(name="all", weight=100))
@@ -215,10 +215,32 @@ def test_a_promotion_leaves_a_colour_where_it_is(new_stage: Callable[..., Stage]
         assert "version: green" not in text
         assert "sessionAffinity: ClientIP" in text
         assert change.text == text
-        assert [(one.path, one.ours) for one in change.held] == [("spec.selector", "app: shop")]
-        assert any("held: spec.selector stays app: shop" in line for line in promotion.report(shown))
-        assert hub.units.waiting(clones["shop-service"], space_id=second.space_id)["Holds"] == []
+        assert {(one.path, one.ours.strip()) for one in change.held} == {
+            ("spec.selector.app", "shop"),
+            ("spec.selector.version", ""),
+        }
+        assert any("held: spec.selector.app stays shop" in line for line in promotion.report(shown))
         assert promotion.preview(hub, source=first.space, target=second.space).changes == ()
+
+    opened(first, use)
+
+
+def test_an_upgrade_by_anybody_leaves_a_colour_where_it_is(new_stage: Callable[..., Stage]) -> None:
+    first, second = new_stage(environment="staging"), new_stage(environment="qa")
+
+    def use(shop: Shop, _: PlayedWorker) -> None:
+        hub = shop.stage.hub
+        here, there = f"SpaceID = {quoted(first.space_id)}", f"SpaceID = {quoted(second.space_id)}"
+        hub.units.create_all(None, where=here, where_space=there)
+        clones = {one["Unit"]["Slug"]: one["Unit"]["UnitID"] for one in hub.units.list(space_id=second.space_id)}
+        switch(shop)
+
+        hub.units.patch(clones["shop-service"], {}, space_id=second.space_id, upgrade="true")
+
+        assert hub.units.data(clones["shop-service"], space_id=second.space_id) == SERVICE
+        switch(shop)
+        hub.units.patch(clones["shop-service"], {}, space_id=second.space_id, upgrade="true")
+        assert hub.units.data(clones["shop-service"], space_id=second.space_id) == SERVICE
 
     opened(first, use)
 

@@ -327,17 +327,20 @@ def _patch(before: Unit, body: dict[str, Any], said: str) -> heads.Draft:
 
 def _upgrade(tx: Connection, caller: Caller, before: Unit, said: str) -> tuple[heads.Draft | None, int, list[Held]]:
     from confighub.data import merge
+    from confighub.data.own_paths import own_paths, with_own_paths
 
     if not before.upstream_unit_id:
         raise BadRequest(f"unit {before.slug} is no clone, so there is nothing to upgrade from")
     upstream = entities.load(tx, caller, UNIT, before.upstream_unit_id)
     if upstream.head_revision_num == before.upstream_revision_num:
         return None, before.upstream_revision_num, []
+    ours = before.data.decode()
+    paths = own_paths(before.annotations, upstream.annotations)
     result = merge.upgrade(
         base=revision_text(tx, before.upstream_unit_id, before.upstream_revision_num),
-        ours=before.data.decode(),
+        ours=ours,
         theirs=revision_text(tx, before.upstream_unit_id, upstream.head_revision_num),
-        own=sources_of(tx, before.unit_id),
+        own=with_own_paths(sources_of(tx, before.unit_id), ours, paths),
     )
     if result.conflicts:
         raise Conflict(

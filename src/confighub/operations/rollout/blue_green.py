@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from confighub.client.collection import conjoined, quoted
+from confighub.data.own_paths import ANNOTATION, SELECTOR
 from confighub.errors import BadRequest, RetryLater
 from confighub.operations.rollout.analysis import Analysis, Limits, Trial
 from confighub.operations.rollout.canary import read_subject
@@ -152,7 +153,8 @@ class BlueGreen:
         limits = self.options.limits
         analysis = Analysis(limits, 1, () if self.has_trades else ("error rate",), wants_trials=False)
         before, noted, passed = self._look(analysis), time.monotonic(), 0
-        with Trials(self._trier, new=self.place.address(self.service_slug)) as trials:
+        address = self.place.address(self.service_slug) if self._trier is not None else ""
+        with Trials(self._trier, new=address) as trials:
             while True:
                 now = self._look(analysis)
                 if now is not None and before is not None and (more := now.since(before)).is_possible:
@@ -217,6 +219,8 @@ class BlueGreen:
         """Return once the Service leads to what the selector names."""
         now = service_of(self.place.text(self.service_slug))["spec"]["selector"]
         if now != selector:
+            # First, so that no clone downstream ever takes the colour along, whoever upgrades it.
+            self.place.annotate(self.service_slug, {ANNOTATION: SELECTOR})
             self.place.patch(self.service_slug, change_to(selector, now=now), why)
         self.place.apply(self.service_slug)
 

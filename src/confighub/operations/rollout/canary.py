@@ -164,7 +164,8 @@ class Canary:
         # An operator that comes later gets the whole patience: what its predecessor saw is not kept.
         gives_up = max(ends, time.time()) + patience_s
         look_s = min(_LOOK_S, max(_SHORTEST_LOOK_S, duration_s / 10))
-        old, new = self.place.address(self.service_slug), self.place.address(self.slugs["service"])
+        slugs = (self.service_slug, self.slugs["service"]) if self._trier is not None else ()
+        old, new = map(self.place.address, slugs) if slugs else ("", "")
         with Trials(self._trier if old else None, old=old, new=new) as trials:
             while True:
                 now = self._read(analysis)
