@@ -7,12 +7,13 @@ ending; a liveness probe that fails ends it. What keeps it from running has the 
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from confighub.runtime import background, catalogue, listeners, logs, manifests, probes, variables
+from confighub.runtime import background, catalogue, listeners, logs, manifests, probes, usage, variables
 from confighub.runtime.addresses import Addresses, Endpoint
 from confighub.runtime.supervisor import Process, Supervisor
 
@@ -58,6 +59,7 @@ class ContainerRun:
         self.spec = spec
         self.ready = False
         self.restarts = 0
+        self.ooms = 0
         self.reason = ""
         self.message = ""
         self.last_end = ""
@@ -67,6 +69,7 @@ class ContainerRun:
         self._was_ready = asyncio.Event()
         self._asked_again = asyncio.Event()
         self._ready_since = 0.0
+        self._ooms_before = 0
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -138,6 +141,7 @@ class ContainerRun:
                 self._wait("PortInUse", f"{held} is in use by {listeners.holder(held.host, held.port)}")
                 return None
             self._env, self.replaced = values, env.replaced
+            self._ooms_before = usage.oom_kills()
             return site.supervisor.start(
                 command, env=values, folder=self._folder(), log=home.log, name=f"{home.replica.name} {spec.image}"
             )
@@ -283,6 +287,9 @@ class ContainerRun:
         logs.note(self._home.log, f"{how}{why}")
         self.ready = False
         self.restarts += 1
+        # whose death the kernel counted it does not say; a program that nobody here killed is the likely one
+        if code == -signal.SIGKILL and not process.was_killed and usage.oom_kills() > self._ooms_before:
+            self.ooms += 1
         if endings >= CRASH_LOOP_AFTER:
             self.reason = _LOOPING
         self.last_end = f"{how}{why}"

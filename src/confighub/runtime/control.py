@@ -19,7 +19,7 @@ import msgspec
 from aiohttp import typedefs, web
 
 from confighub.errors import BadRequest, ConfigHubError, Conflict, NotFound, Unauthenticated
-from confighub.runtime import manifests
+from confighub.runtime import manifests, usage
 from confighub.runtime.daemon import Daemon
 from confighub.runtime.environment import Environment
 from confighub.runtime.manifests import Manifest
@@ -66,7 +66,10 @@ class _Routes:
         return web.Response(text="ok\n")
 
     async def metrics(self, request: web.Request) -> web.Response:
-        text = self._daemon.metrics(request.query.get("environment", ""))
+        only = request.query.get("environment", "")
+        text = self._daemon.metrics(only)
+        # requests go through this loop, and reading what programs use takes milliseconds
+        text += await asyncio.to_thread(usage.text, self._daemon.running(only))
         return web.Response(text=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
     async def environments(self, _: web.Request) -> web.Response:

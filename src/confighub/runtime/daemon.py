@@ -21,6 +21,7 @@ from confighub.runtime.metrics import Requests
 from confighub.runtime.proxy import Carrier
 from confighub.runtime.state import Settings, Store, StoredEnvironment, StoredUnit
 from confighub.runtime.supervisor import Supervisor
+from confighub.runtime.usage import Running
 
 STOP_GRACE_S = 5.0
 _LOG_CHECK_S = 2.0
@@ -112,6 +113,26 @@ class Daemon:
             + metrics.gauges("confighub_replicas_ready", "Replicas that get work.", ready.items())
             + metrics.gauges("confighub_replica_restarts", "Restarts of the replicas there are.", restarts.items())
         )
+
+    def running(self, only: str = "") -> list[Running]:
+        """Return every container there is, of one environment when it is named."""
+        return [
+            Running(
+                environment=name,
+                namespace=replica.identity.namespace,
+                workload=replica.identity.workload,
+                replica_set=f"{replica.identity.workload}-{replica.identity.template_hash}",
+                pod=replica.name,
+                container=item.spec.name,
+                pid=item.process.pid if item.process and not item.process.ended.is_set() else None,
+                restarts=item.restarts,
+                ooms=item.ooms,
+            )
+            for name, environment in self._environments.items()
+            if only in ("", name)
+            for replica in environment.replicas()
+            for item in replica.containers
+        ]
 
     def subscribe(self) -> asyncio.Event:
         """Return an event that is set after every change, until it is given to ``unsubscribe``."""

@@ -9,7 +9,7 @@ import secrets
 import signal
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
@@ -19,6 +19,11 @@ from confighub.runtime import logs as log_files
 from confighub.runtime.messages import ADDRESS_FILE, Address
 from confighub.runtime.state import Store
 
+if TYPE_CHECKING:
+    from aiohttp.web import AppRunner
+
+_PORT_FILE = "port"
+
 
 def serve(data_dir: Path, *, has_block: bool = sys.platform == "linux") -> None:
     """Run the daemon of a data folder until SIGTERM or SIGINT; all its processes end with it.
@@ -27,7 +32,8 @@ def serve(data_dir: Path, *, has_block: bool = sys.platform == "linux") -> None:
     Raises Conflict when a daemon already runs there.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(_serve(data_dir.resolve(), has_block=has_block))
+    data_dir = data_dir.resolve()
+    asyncio.run(_serve(data_dir, has_block=has_block, port=_port_before(data_dir)))
 
 
 def logs(
@@ -50,7 +56,7 @@ def logs(
             print(line, file=out, flush=True)
 
 
-async def _serve(data_dir: Path, *, has_block: bool) -> None:
+async def _serve(data_dir: Path, *, has_block: bool, port: int) -> None:
     # These are most of the start-up time; ``logs`` needs none of them.
     from aiohttp import web
 
@@ -65,9 +71,9 @@ async def _serve(data_dir: Path, *, has_block: bool) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     daemon.start()
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=1.0)
-    await site.start()
+    await _listen(runner, had=port)
     host, port = runner.addresses[0][:2]
+    files.replace(data_dir / _PORT_FILE, str(port).encode())
     daemon.publish_metrics(f"http://{host}:{port}/metrics")
     address = Address(url=f"http://{host}:{port}", token=token, pid=os.getpid())
     where = data_dir / ADDRESS_FILE
@@ -80,3 +86,21 @@ async def _serve(data_dir: Path, *, has_block: bool) -> None:
         daemon.end_watches()
         await runner.cleanup()
         await daemon.stop()
+
+
+async def _listen(runner: AppRunner, *, had: int) -> None:
+    """Open the port that the daemon had before, which a Prometheus may know; another one when that is taken."""
+    from aiohttp import web
+
+    try:
+        await web.TCPSite(runner, "127.0.0.1", had, shutdown_timeout=1.0).start()
+    except OSError:
+        await web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=1.0).start()
+
+
+def _port_before(data_dir: Path) -> int:
+    """Return the port that the last daemon of the folder had; 0 when there was none."""
+    try:
+        return int((data_dir / _PORT_FILE).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0

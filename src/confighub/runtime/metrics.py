@@ -61,7 +61,12 @@ class Requests:
 
 def gauges(name: str, about: str, values: Iterable[tuple[Labels, float]]) -> str:
     """Return one gauge with its samples."""
-    lines = [f"# HELP {name} {about}", f"# TYPE {name} gauge"]
+    return series(name, "gauge", about, values)
+
+
+def series(name: str, kind: str, about: str, values: Iterable[tuple[Labels, float]]) -> str:
+    """Return one metric with its samples; ``kind`` is "gauge" or "counter"."""
+    lines = [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
     return "\n".join([*lines, *(_sample(name, labels, value) for labels, value in values)]) + "\n"
 
 
@@ -72,7 +77,8 @@ def _chosen(samples: Mapping[Labels, _Value], environment: str) -> list[tuple[La
 
 def _sample(name: str, labels: Labels, value: float) -> str:
     shown = ",".join(f'{key}="{_escape(text)}"' for key, text in labels)
-    return f"{name}{{{shown}}} {value:g}" if isinstance(value, float) else f"{name}{{{shown}}} {value}"
+    # six digits would round a start time in seconds since 1970 to the hour
+    return f"{name}{{{shown}}} {value:.12g}" if isinstance(value, float) else f"{name}{{{shown}}} {value}"
 
 
 def _escape(text: str) -> str:

@@ -36,12 +36,16 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Process:
-    """One running program. ``ended`` is set once ``exit_code`` is known (negative: killed by that signal)."""
+    """One running program. ``ended`` is set once ``exit_code`` is known (negative: killed by that signal).
+
+    ``was_killed`` tells that it was killed from here.
+    """
 
     def __init__(self, child: subprocess.Popen[bytes], on_end: Callable[[Process], None]) -> None:
         self.pid = child.pid
         self.ended = asyncio.Event()
         self.exit_code: int | None = None
+        self.was_killed = False
         self._child = child
         self._on_end = on_end
         self._watch()
@@ -52,6 +56,7 @@ class Process:
         try:
             await asyncio.wait_for(self.ended.wait(), grace_s)
         except TimeoutError:
+            self.was_killed = True
             self.signal(signal.SIGKILL)
             await self.ended.wait()
 
