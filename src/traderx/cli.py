@@ -15,6 +15,7 @@ _COMMANDS = {
     "backup": "recovering:backup",
     "blue-green": "rolling:blue_green",
     "canary": "rolling:canary",
+    "check-connectivity": "inspecting:check_connectivity",
     "check-health": "inspecting:check_health",
     "down": "bringing:down",
     "drift-detector": "drifting:drift_detector",

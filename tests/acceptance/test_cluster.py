@@ -197,6 +197,14 @@ def test_posture_claims_nothing_that_it_has_not_seen(deployed: Deployed) -> None
     assert all(one["evidence"] for one in told["findings"])
 
 
+def test_connectivity_is_not_claimed_where_no_pods_run(deployed: Deployed) -> None:
+    told = json.loads(deployed.system.must("traderx", "check-connectivity", "dev", "--json").out)
+
+    assert told["ok"]
+    assert [one["state"] for one in told["tests"]] == ["skipped", "skipped"]
+    assert all("runs pods: kwok pretends them" in one["evidence"] for one in told["tests"])
+
+
 def test_what_is_on_a_cluster_is_not_brought_up_on_this_machine(deployed: Deployed) -> None:
     before = {slug: unit["TargetID"] for slug, unit in deployed.system.units("dev").items()}
 

@@ -188,6 +188,14 @@ def test_down_during_a_deploy_ends_everything_and_the_deploy_says_so(new_system:
     assert eventually("no process left", lambda: not system.processes())
 
 
+def test_connectivity_is_not_claimed_of_this_machine(dev: System) -> None:
+    told = json.loads(dev.must("traderx", "check-connectivity", "dev", "--json").out)
+
+    assert told["ok"]
+    assert [one["state"] for one in told["tests"]] == ["skipped", "skipped"]
+    assert all("the runtime of this machine does not enforce policies" in one["evidence"] for one in told["tests"])
+
+
 @pytest.mark.requirement("R-228", "R-229")
 def test_posture_of_this_machine_is_told_with_evidence(dev: System) -> None:
     told = json.loads(dev.must("traderx", "posture", "dev", "--json").out)

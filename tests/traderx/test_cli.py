@@ -15,6 +15,7 @@ COMMANDS = [
     "backup",
     "blue-green",
     "canary",
+    "check-connectivity",
     "check-health",
     "down",
     "drift-detector",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from traderx.commands.lazy import data_option, json_option, saying
+from confighub.errors import BadRequest, NotFound
+from traderx.commands.lazy import Seconds, data_option, json_option, saying
 
 if TYPE_CHECKING:
     from traderx.checking import Finding
@@ -47,6 +48,59 @@ def verify_data(environment: str, as_json: bool, data: str | None) -> int:
     from traderx.site import open_site
 
     return _concluded(checking.verify_data(open_site(data, saying(as_json=True)), environment), as_json)
+
+
+@click.command(name="check-connectivity")
+@click.argument("environment", default="prod")
+@click.option("--kubeconfig", metavar="FILE", help="The cluster, where another machine set the environment up.")
+@click.option("--context", metavar="NAME", help="The context in the kubeconfig; its current one unless named.")
+@click.option("--enforced", is_flag=True, help="Test although the network plugin is not known to enforce policies.")
+@click.option(
+    "--timeout", type=Seconds(), default=60.0, show_default=True, metavar="SECONDS", help="How long pods may take."
+)
+@json_option
+@data_option
+def check_connectivity(
+    environment: str,
+    kubeconfig: str | None,
+    context: str | None,
+    enforced: bool,
+    timeout: float,
+    as_json: bool,
+    data: str | None,
+) -> int:
+    """Test who reaches whom.
+
+    Pods ask: one of TraderX must get an answer from reference-data, a stranger none from trade-service. Where no pods
+    run, or nothing enforces network policies, both are skipped and the reason is told. The exit status is 1 when a
+    test failed.
+
+    Example: test/check-connectivity.sh prod
+    """
+    from traderx import connectivity, topology
+    from traderx.clusters import ClusterApi, clusters_of, read_cluster
+    from traderx.project import find_project
+    from traderx.site import open_site
+
+    if context and not kubeconfig:
+        raise BadRequest("--context says nothing without --kubeconfig", hint="name the file too")
+    if environment not in topology.ENVIRONMENTS:
+        raise NotFound(f"no such environment: {environment}", hint=f"there is {', '.join(topology.ENVIRONMENTS)}")
+    clusters = [read_cluster(kubeconfig, context)] if kubeconfig else clusters_of(find_project(data), environment)
+    if clusters:
+        place = topology.namespace(environment)
+        found = connectivity.check_connectivity(ClusterApi(clusters[0]), place, timeout_s=timeout, is_certain=enforced)
+    elif open_site(data, saying(as_json=True)).is_on_cluster(environment):
+        raise NotFound(f"this machine has no way to the cluster of {environment}", hint="name it: --kubeconfig FILE")
+    else:
+        found = connectivity.skipped("the runtime of this machine does not enforce policies")
+    failed = sum(one.state == "failed" for one in found)
+    if as_json:
+        print(json.dumps({"ok": not failed, "tests": [one.as_json() for one in found]}, indent=2))
+    else:
+        for one in found:
+            print(f"{one.state}: {one.test}: {one.evidence}")
+    return 1 if failed else 0
 
 
 @click.command()
