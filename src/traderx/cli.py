@@ -23,6 +23,7 @@ _COMMANDS = {
     "install-envs": "installing:install_envs",
     "logs": "looking:logs",
     "ordered-apply": "deploying:ordered_apply",
+    "patterns": "showing:patterns",
     "postmortem": "inspecting:postmortem",
     "posture": "looking:posture",
     "proj": "looking:proj",
