@@ -8,7 +8,7 @@ its units are held, so that a change made meanwhile is not applied in the middle
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -108,15 +108,20 @@ class Options:
     progress: Progress | None = None
 
 
-def read_units(hub: HubClient, space_id: str, *, where: str = "") -> list[PlannedUnit]:
+def read_units(hub: HubClient, space_id: str, *, where: str = "", also: Collection[str] = ()) -> list[PlannedUnit]:
     """Return the units of a space as plans need them, by slug; without their texts.
 
-    Units labelled ``active=false`` are left out: they stand beside another version and belong to its rollout.
+    Units labelled ``active=false`` are left out, but those whose ids ``also`` names: they stand beside another version
+    and belong to its rollout.
     """
     chosen = "Slug,UnitID,SpaceID,Labels,HeadRevisionNum,LiveRevisionNum,TargetID,ApplyGates,ApprovedBy"
     records = hub.units.list(space_id=space_id, where=where, include="", select=chosen)
-    wanted = (one for one in records if (one["Unit"].get("Labels") or {}).get("active") != "false")
-    return sorted((planned(record) for record in wanted), key=lambda unit: unit.slug)
+    units = [planned(one) for one in records if _is_meant(one["Unit"]) or one["Unit"]["UnitID"] in also]
+    return sorted(units, key=lambda unit: unit.slug)
+
+
+def _is_meant(unit: Wire) -> bool:
+    return (unit.get("Labels") or {}).get("active") != "false"
 
 
 def explain(plan: Plan) -> list[str]:

@@ -8,20 +8,20 @@ between is simply started again, finds the texts as they should be, and applies 
 from __future__ import annotations
 
 import re
-from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from confighub.client.collection import any_of, conjoined, quoted
 from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
-from confighub.errors import BadRequest, Conflict, Gated, NotFound
-from confighub.operations import deploy
+from confighub.errors import BadRequest, Gated, NotFound
+from confighub.operations import colours, deploy
+from confighub.operations.colours import Swap
 from confighub.operations.deploy import Options, Outcome
 from confighub.operations.guard import APPROVAL_GATE, Say
 from confighub.operations.plan import Plan, PlannedUnit, Stage, in_order
-from confighub.operations.selecting import DEPLOYMENT, SERVICE, is_led_to, selector_in
+from confighub.operations.rollout.place import Place
 
 HOLDER = "rollback"
 """Whose holds the hub puts on what it brings back; they end with the deployment that follows."""
@@ -89,7 +89,12 @@ def preview(hub: HubClient, *, space: str, space_id: str, unit_id: str = "", to:
     return Rollback(space, space_id, name, to, where, reason, "", _by_slug(answer))
 
 
-def explain(rollback: Rollback, pending: Plan | None) -> list[str]:
+def find_swaps(hub: HubClient, rollback: Rollback) -> list[Swap]:
+    """Return which colours change places. Raises: Conflict where a Service would select what does not run."""
+    return colours.find_swaps(hub, space=rollback.space, space_id=rollback.space_id, units=rollback.units)
+
+
+def explain(rollback: Rollback, pending: Plan | None, swaps: Sequence[Swap] = ()) -> list[str]:
     """Return the lines that show a rollback: what each unit goes back to, then the order of applying."""
     lines = [f"{rollback.space} to {rollback.asked}: {len(rollback.changing)} of {len(rollback.units)} units change"]
     for unit in rollback.changing:
@@ -100,6 +105,7 @@ def explain(rollback: Rollback, pending: Plan | None) -> list[str]:
             f"{unit['ToRevisionNum']}, as revision {unit['NewRevisionNum']}{quarantined}"
         )
     lines += [f"  {unit['Slug']} stays: {unit['WhyNot']}" for unit in rollback.staying]
+    lines += [f"  {swap.line}" for swap in swaps]
     if pending is None:
         lines.append("nothing is to be applied")
     else:
@@ -107,16 +113,24 @@ def explain(rollback: Rollback, pending: Plan | None) -> list[str]:
     return lines
 
 
-def pending_plan(hub: HubClient, rollback: Rollback) -> Plan | None:
+def pending_plan(hub: HubClient, rollback: Rollback, swaps: Sequence[Swap] = ()) -> Plan | None:
     """Return the plan that applies what the rollback changes and what is not live of it yet; None for nothing.
 
-    Units that were never live are changed and not applied.
+    Colours that come back are first. Other units that are not live are changed and not applied.
     """
+    back = {str(one["UnitID"]) for swap in swaps for one in swap.returning}
+    gone = {str(one["UnitID"]) for swap in swaps for one in swap.leaving}
     ids = {str(unit["UnitID"]) for unit in rollback.units if unit["ToRevisionNum"]}
     changing = {str(unit["UnitID"]) for unit in rollback.changing}
-    units = [unit for unit in deploy.read_units(hub, rollback.space_id) if unit.unit_id in ids]
+    read = deploy.read_units(hub, rollback.space_id, also=back)
+    first = tuple(unit for unit in read if unit.unit_id in back)
+    units = [unit for unit in read if unit.unit_id in ids - back - gone]
     due = [unit for unit in units if unit.live and (unit.unit_id in changing or unit.head != unit.live)]
-    return backwards(space=rollback.space, space_id=rollback.space_id, units=due) if due else None
+    if not due and not first:
+        return None
+    rest = backwards(space=rollback.space, space_id=rollback.space_id, units=due).stages if due else ()
+    returning = (Stage(_NO_ORDER, first, name="colours that come back"),) if first else ()
+    return Plan(rollback.space, rollback.space_id, (*returning, *rest))
 
 
 def backwards(*, space: str, space_id: str, units: list[PlannedUnit]) -> Plan:
@@ -128,12 +142,14 @@ def backwards(*, space: str, space_id: str, units: list[PlannedUnit]) -> Plan:
     return Plan(space, space_id, (*first, *stages))
 
 
-def refuse_closed(rollback: Rollback, *, approve: bool, command: str) -> None:
+def refuse_closed(rollback: Rollback, *, approve: bool, command: str, swaps: Sequence[Swap] = ()) -> None:
     """Return when everything that the rollback applies may be applied, or could be once it is approved.
 
     Raises: Gated, naming units, gates and the command that goes on. Nothing has been changed then.
     """
-    live = [unit for unit in rollback.units if unit["ToRevisionNum"] and unit["LiveRevisionNum"]]
+    back = {str(one["UnitID"]) for swap in swaps for one in swap.returning}
+    going = [unit for unit in rollback.units if unit["ToRevisionNum"]]
+    live = [unit for unit in going if unit["LiveRevisionNum"] or unit["UnitID"] in back]
     closed = [(unit, [gate for gate in unit["ApplyGates"] if gate != APPROVAL_GATE]) for unit in live]
     listed = [f"{unit['Slug']} ({', '.join(gates)})" for unit, gates in closed if gates]
     if listed:
@@ -154,45 +170,13 @@ def refuse_closed(rollback: Rollback, *, approve: bool, command: str) -> None:
         )
 
 
-def refuse_dead_ends(hub: HubClient, rollback: Rollback) -> None:
-    """Return when every live Service that goes back leads to something that runs, or led nowhere before.
-
-    Raises: Conflict, naming the Services that would select a colour which a blue-green rollout took away.
-    """
-    due = {str(unit["UnitID"]): unit for unit in rollback.units if unit["ToRevisionNum"] and _is_due(unit)}
-    if not due:
-        return
-    space_id = rollback.space_id
-    services = [one["Unit"] for one in hub.units.list(space_id=space_id, include="", resource_type=SERVICE)]
-    going = [unit for unit in services if unit["UnitID"] in due and unit.get("LiveRevisionNum")]
-    if not going:
-        return
-    found = [one["Unit"] for one in hub.units.list(space_id=space_id, include="", resource_type=DEPLOYMENT)]
-    running = [unit for unit in found if unit.get("LiveRevisionNum")]
-    now = [_text_of(unit) for unit in running]
-    after = [_text_at(hub, unit, due) for unit in running]
-    stuck = []
-    for service in going:
-        live = hub.units.revision(service["UnitID"], int(service["LiveRevisionNum"]), space_id=space_id)
-        before, then = selector_in(_text_of(live)), selector_in(_text_at(hub, service, due))
-        leads_now = any(is_led_to(before, text) for text in now)
-        if then and leads_now and not any(is_led_to(then, text) for text in after):
-            stuck.append(f"{service['Slug']} ({', '.join(f'{key}: {value}' for key, value in then.items())})")
-    if stuck:
-        raise Conflict(
-            f"these Services of {rollback.space} would select what is not running: {', '.join(stuck)}",
-            hint="nothing was changed; a blue-green rollout came between: bring the old version back with "
-            "bin/blue-green SERVICE ENV --image :TAG, or roll back other units one by one",
-        )
-
-
 def roll_back(hub: HubClient, rollback: Rollback, options: Options, say: Say) -> tuple[Rollback, Outcome]:
     """Carry out what the preview showed and return it as it was done, with what became of the applying.
 
     Raises: Gated, Conflict before anything is changed; ConfigHubError when the hub refuses.
     """
-    refuse_closed(rollback, approve=options.approve, command=options.command)
-    refuse_dead_ends(hub, rollback)
+    swaps = find_swaps(hub, rollback)
+    refuse_closed(rollback, approve=options.approve, command=options.command, swaps=swaps)
     done = rollback
     if rollback.changing:
         # exactly the units that were shown, so that one made meanwhile is left alone
@@ -211,31 +195,25 @@ def roll_back(hub: HubClient, rollback: Rollback, options: Options, say: Say) ->
             units,
         )
         say(f"old texts are new heads in {done.space}, {len(changed)} in all (change set {done.change_set})")
+        colours.lift_selectors(hub, space_id=done.space_id, units=done.changing)
         for unit in done.changing:
             for number in unit["Quarantined"]:
                 say(f"  {unit['Slug']} revision {number} is in quarantine")
-    plan = pending_plan(hub, done)
-    if plan is None:
-        return done, Outcome(done.space)
-    return done, deploy.deploy(hub, plan, replace(options, holder=HOLDER), say)
+    place = Place(hub, done.space, done.space_id, say, timeout_s=options.timeout_s, revive=options.revive)
+    colours.relabel(place, swaps)
+    plan = pending_plan(hub, done, swaps)
+    outcome = Outcome(done.space)
+    if plan is not None:
+        outcome = deploy.deploy(hub, plan, replace(options, holder=HOLDER), say)
+    if outcome.failure is None:
+        colours.take_away(place, swaps, reason=done.reason, say=say)
+    return done, outcome
 
 
 def find_quarantined(hub: HubClient, *, space_id: str, unit_id: str = "") -> list[Wire]:
     """Return what units of the space were rolled back from, newest first."""
     where = conjoined(f"SpaceID = {quoted(space_id)}", f"UnitID = {quoted(unit_id)}" if unit_id else "")
     return hub.units.quarantines(where=where)
-
-
-def _text_at(hub: HubClient, unit: Wire, due: Mapping[str, Wire]) -> str:
-    """Return a unit's text as it is once the rollback is done."""
-    going = due.get(str(unit["UnitID"]))
-    if going is None:
-        return _text_of(unit)
-    return _text_of(hub.units.revision(unit["UnitID"], int(going["ToRevisionNum"]), space_id=str(unit["SpaceID"])))
-
-
-def _text_of(record: Wire) -> str:
-    return b64decode(record.get("Data") or "").decode()
 
 
 def _is_due(unit: Wire) -> bool:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 
 from confighub.client.collection import quoted
-from confighub.errors import BadRequest, Conflict, Gated
+from confighub.errors import BadRequest, ConfigHubError, Conflict, Gated
 from confighub.operations import promote as promotion
 from confighub.operations import rollback
 from confighub.operations.deploy import Options as DeployOptions
+from confighub.operations.deploy import Outcome as DeployOutcome
 from confighub.operations.deploy import read_units
 from confighub.operations.rollout import blue_green, canary
 from confighub.operations.rollout.analysis import Limits
-from confighub.operations.rollout.beginning import abort, begin, under_way
+from confighub.operations.rollout.beginning import Wish, abort, begin, under_way
 from confighub.operations.rollout.canary import read_subject
 from confighub.operations.rollout.quarantine import quarantine
 from confighub.operations.rollout.schedule import Stage as Share
@@ -265,6 +268,94 @@ def test_a_rollback_to_a_colour_that_is_gone_is_refused(prod: Stage) -> None:
         assert "bin/blue-green" in refusal.value.hint
         assert worker.applied == []
         assert shop.selector() == {"app": "shop-green", "version": "green"}
+
+    opened(prod, use)
+
+
+def rewound(shop: Shop, moment: str) -> DeployOutcome:
+    hub, stage = shop.stage.hub, shop.stage
+    shown = rollback.preview(hub, space=stage.space, space_id=stage.space_id, to=moment, reason="it was better before")
+    swaps = rollback.find_swaps(hub, shown)
+    shop.said += rollback.explain(shown, rollback.pending_plan(hub, shown, swaps), swaps)
+    return rollback.roll_back(hub, shown, DeployOptions(approve=True), shop.said.append)[1]
+
+
+def test_a_whole_environment_goes_back_across_a_switch_of_colours(prod: Stage) -> None:
+    def use(shop: Shop, worker: PlayedWorker) -> None:
+        moment = datetime.now(UTC).isoformat()
+        switch(shop)
+        worker.applied.clear()
+
+        outcome = rewound(shop, moment)
+
+        # blue is there before the Service selects it, and green goes when nobody asks it any more
+        assert outcome.failure is None
+        assert [slug for slug, _ in worker.applied] == ["shop-deployment", "shop-service", "shop-green"]
+        assert shop.selector() == {"app": "shop"}
+        assert shop.stage.hub.unit("shop", space_id=prod.space_id)["Unit"]["Slug"] == "shop-deployment"
+        planned = {unit.slug: (unit.order, unit.live > 0) for unit in read_units(shop.stage.hub, prod.space_id)}
+        assert planned["shop-deployment"] == (5, True)
+        assert "shop-green" not in planned
+        assert not shop.place().unit("shop-green")["LiveRevisionNum"]
+        assert any("shop-deployment comes back, shop-green is taken away" in line for line in shop.said)
+
+        # nothing is left to do, and the next rollout brings the other colour again
+        worker.applied.clear()
+        assert rewound(shop, moment).results == []
+        assert worker.applied == []
+        place = shop.place()
+        notebook, record = begin(place, Wish("blue-green", "shop", ":v3", approve=True))
+        again = blue_green.BlueGreen(place, notebook, record, QUICK, trier=None).go()
+        assert again.verdict == "promoted", again
+        assert shop.selector() == {"app": "shop-green", "version": "green"}
+
+    opened(prod, use)
+
+
+@pytest.mark.parametrize("gone", ["shop-service", "shop-green"])
+def test_a_rewind_across_colours_that_failed_goes_on_when_it_is_started_again(prod: Stage, gone: str) -> None:
+    def use(shop: Shop, worker: PlayedWorker) -> None:
+        moment = datetime.now(UTC).isoformat()
+        switch(shop)
+        worker.decide = lambda event: failing(event, gone)
+
+        with suppress(ConfigHubError):
+            assert rewound(shop, moment).failure is not None
+        worker.decide = obey
+        outcome = rewound(shop, moment)
+
+        assert outcome.failure is None
+        assert shop.selector() == {"app": "shop"}
+        live = {
+            one["Unit"]["Slug"]: one["Unit"]["LiveRevisionNum"] > 0
+            for one in shop.stage.hub.units.list(space_id=prod.space_id)
+        }
+        assert live == {"ingress": True, "shop-deployment": True, "shop-green": False, "shop-service": True}
+
+    opened(prod, use)
+
+
+def failing(event: Event, slug: str) -> Verdict:
+    if event["Data"]["Payload"]["UnitSlug"] == slug:
+        action = event["Data"]["Action"]
+        return Verdict("Failed", f"{action}Failed", "the cluster is away", live_state=b"")
+    return obey(event)
+
+
+def test_a_rewind_is_refused_while_a_rollout_is_under_way(prod: Stage) -> None:
+    def use(shop: Shop, worker: PlayedWorker) -> None:
+        moment = datetime.now(UTC).isoformat()
+        place = shop.place()
+        notebook, record = begin(place, wish("blue-green", approve=True))
+        going = blue_green.BlueGreen(place, notebook, record, blue_green.Options(soak_s=60), trier=None)
+        for step in (going._create, going._deploy, going._validate, going._switch):
+            step()
+        worker.applied.clear()
+
+        with pytest.raises(Conflict, match="a rollout of shop-service is under way"):
+            rewound(shop, moment)
+
+        assert worker.applied == []
 
     opened(prod, use)
 
