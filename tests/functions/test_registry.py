@@ -16,6 +16,7 @@ from confighub.records.functions import FunctionSignature
 _OURS = {
     "explain-diff",
     "set-config",
+    "vet-budget",
     "vet-network-policy",
     "vet-no-latest-tag",
     "vet-no-secrets",

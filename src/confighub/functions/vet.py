@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
 from confighub.data import patch
 from confighub.data.path import MISSING, get
-from confighub.functions import references, refusals, visit
+from confighub.functions import costs, references, refusals, visit
 from confighub.functions.checks import result
 from confighub.functions.containers import containers, pod_specs
 from confighub.functions.signature import Function, function, parameter
@@ -87,6 +88,23 @@ def _vet_network_policy(work: Work, _: list[Any]) -> Any:
     return result(not details, details)
 
 
+def _vet_budget(work: Work, arguments: list[Any]) -> Any:
+    try:
+        budget, cpu, memory = (Decimal(str(one)) for one in arguments[:3])
+    except InvalidOperation:
+        raise Failed(f"not three amounts in US dollars: {', '.join(map(str, arguments))}") from None
+    own = [data for at in range(len(work.documents)) if isinstance(data := work.data(at), dict)]
+    if not any(one.get("kind") == costs.SCALER for one in own) and not costs.workloads(own):
+        return result(True)
+    others, unread = costs.objects_of_all(work.context.siblings)
+    whole, unknown = costs.total(costs.workloads([*own, *others]), costs.Rates(cpu, memory))
+    details = [f"{line}; it has no figure and is left out" for line in (*unread, *unknown)]
+    if whole.high > budget:
+        said = f"the heads of the space cost {whole} USD a month by what they request, the budget is {budget:.2f}"
+        return result(False, [said, *details])
+    return result(True, details)
+
+
 def _set_config(work: Work, arguments: list[Any]) -> None:
     try:
         wanted = msgspec.json.decode(arguments[0])
@@ -118,6 +136,15 @@ FUNCTIONS: list[Function] = [
             ("vet-references", "Check that what the unit names exists in its space", _vet_references),
             ("vet-network-policy", "Check that a NetworkPolicy selects every workload", _vet_network_policy),
         )
+    ),
+    function(
+        "vet-budget",
+        "Check that what the workloads of the space request costs no more than a budget",
+        _vet_budget,
+        parameter("usd-per-month", "The budget of the space, for a month of 730 hours", example="200"),
+        parameter("usd-per-vcpu-hour", "What one vCPU costs for an hour", example="0.04048"),
+        parameter("usd-per-gib-hour", "What one GiB of memory costs for an hour", example="0.004445"),
+        output=("passed", "ValidationResult", "Whether the budget holds"),
     ),
     function(
         "set-config",

@@ -2,7 +2,8 @@
 
 fields(tx, unit, functions) -> dict: fields of a function's context, empty unless one of the functions looks around
 now(tx, unit_id, revision_num, stored) -> dict[str, bool]: the gates of a revision, those that look around as of now
-look_at_neighbours(tx, hub, caller, unit): look again at the gates that the unit's change may have opened in its space
+look_at_neighbours(tx, hub, caller, unit): look again at the gates that the unit's change may have opened in its space,
+    or that its end may have closed
 """
 
 from __future__ import annotations
@@ -114,10 +115,11 @@ def now(tx: Connection, unit_id: str, revision_num: int, stored: dict[str, bool]
     return {**stored, **{gate: found[gate] for gate in asked & found.keys()}}
 
 
-def look_at_neighbours(tx: Connection, hub: Hub, caller: Caller, unit: Unit) -> None:
+def look_at_neighbours(tx: Connection, hub: Hub, caller: Caller, unit: Unit, *, is_gone: bool = False) -> None:
     """Open the gates of other heads in the unit's space that waited for what the unit brings, and apply what is due.
 
-    What the unit takes away shows when one of them is applied: then its gates are looked at again.
+    When the unit ``is_gone``, those that needed it close. What an edit takes away shows when one of them is applied:
+    then its gates are looked at again.
     """
     from confighub.hub.usecases import gates, work
 
@@ -127,9 +129,9 @@ def look_at_neighbours(tx: Connection, hub: Hub, caller: Caller, unit: Unit) -> 
         return
     g = gate_results.c
     heads = (g.unit_id == units.c.unit_id) & (g.revision_num == units.c.head_revision_num)
-    closed = select(g.unit_id, g.revision_num).join(units, heads).distinct()
-    closed = closed.where(g.closed.is_(True), g.gate.in_(names), units.c.space_id == unit.space_id)
-    for row in tx.execute(closed.where(units.c.deleted_at.is_(None), units.c.unit_id != unit.unit_id)).all():
+    asked = select(g.unit_id, g.revision_num).join(units, heads).distinct()
+    asked = asked.where(g.closed.is_(not is_gone), g.gate.in_(names), units.c.space_id == unit.space_id)
+    for row in tx.execute(asked.where(units.c.deleted_at.is_(None), units.c.unit_id != unit.unit_id)).all():
         own = g.unit_id == row.unit_id, g.revision_num == row.revision_num
         stored = {one.gate: one.closed for one in tx.execute(select(g.gate, g.closed).where(*own))}
         found = now(tx, row.unit_id, row.revision_num, stored)

@@ -1,0 +1,79 @@
+"""What a change costs: heads against what is live, and a promotion against what the target has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from confighub.client.transport import Wire
+from confighub.errors import NotYaml
+from confighub.functions.costs import SCALER, Cost, Rates, Workload, objects_in, total, workloads
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What one unit costs a month before and after; None where it has no figure or is not there."""
+
+    name: str
+    before: Cost | None
+    after: Cost | None
+
+    @property
+    def change(self) -> Cost:
+        """How much more it costs; negative is less."""
+        return (self.after or Cost()) - (self.before or Cost())
+
+    def as_json(self) -> Wire:
+        """Return the difference for programs, in USD a month."""
+        return {
+            "unit": self.name,
+            "before": _shown(self.before),
+            "after": _shown(self.after),
+            "change": signed(self.change),
+        }
+
+    def line(self) -> str:
+        """Return the difference for people."""
+        before, after = (_shown(one) or "nothing" for one in (self.before, self.after))
+        return f"{self.name}: {before} -> {after} USD a month ({signed(self.change)})"
+
+
+def differences(before: Mapping[str, Cost | None], after: Mapping[str, Cost | None]) -> list[Difference]:
+    """Return the units whose cost changes, by name."""
+    found = [Difference(name, before.get(name), after.get(name)) for name in sorted(before.keys() | after.keys())]
+    return [one for one in found if one.before != one.after]
+
+
+def costs_of(texts: Mapping[str, str], rates: Rates) -> dict[str, Cost | None]:
+    """Return what each text of a space costs; None where nothing has a figure. Texts without workloads are left out."""
+    read = {}
+    for name, text in texts.items():
+        try:
+            read[name] = objects_in(text)
+        except NotYaml:
+            continue
+    scalers = [one for objects in read.values() for one in objects if one.get("kind") == SCALER]
+    found = {name: workloads(objects, scalers) for name, objects in read.items()}
+    return {name: cost_of(own, rates) for name, own in found.items() if own}
+
+
+def cost_of(found: Iterable[Workload], rates: Rates) -> Cost | None:
+    """Return what workloads cost together; None when none of them has a figure."""
+    every = list(found)
+    whole, missing = total(every, rates)
+    return None if every and len(missing) == len(every) else whole
+
+
+def whole(costs: Mapping[str, Cost | None]) -> Cost:
+    """Return what all that has a figure costs."""
+    return sum((one for one in costs.values() if one), Cost())
+
+
+def signed(change: Cost) -> str:
+    """Return a difference with its sign, a range where an autoscaler makes it one."""
+    low, high = f"{change.low:+.2f}", f"{change.high:+.2f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _shown(cost: Cost | None) -> str | None:
+    return None if cost is None else str(cost)
