@@ -37,8 +37,9 @@ class Facts:
     """What was read about an environment.
 
     ``cluster`` is the context's name, empty on this machine. None means that something could not be read; ``doors``
-    are the TLS versions accepted at the ingress, by address, lowest first. ``disk`` is the state of this machine's
-    disk with what it was read from.
+    are the TLS versions accepted at the ingress, by address, lowest first. ``pods`` are their containers by name, and
+    ``tracing`` the mesh's objects that ask for traces. ``disk`` is the state of this machine's disk with what it was
+    read from.
     """
 
     cluster: str = ""
@@ -50,6 +51,7 @@ class Facts:
     volumes: Mapping[str, Object] | None = None
     peer_modes: Mapping[str, str] | None = None
     pods: Mapping[str, Sequence[str]] | None = None
+    tracing: Sequence[str] | None = None
     disk: tuple[State, str] = ("unknown", "the device of the data folder cannot be told")
 
 
@@ -64,6 +66,8 @@ def findings(facts: Facts) -> list[Finding]:
         _data_at_rest(facts),
         _geo_dns(facts),
         _mutual_tls(facts),
+        _sidecars(facts),
+        _tracing(facts),
     ]
 
 
@@ -169,16 +173,46 @@ def _geo_dns(facts: Facts) -> Finding:
 
 def _mutual_tls(facts: Facts) -> Finding:
     control = "mutual TLS between services"
-    if not facts.cluster:
-        return Finding(control, "missing", "not enforced: no mesh runs on this machine")
-    if facts.peer_modes is None or facts.pods is None:
-        return Finding(control, "missing", f"not enforced: {facts.cluster} has no mesh, or does not show it")
-    if "STRICT" not in facts.peer_modes.values():
+    if why := _no_mesh(facts):
+        return Finding(control, "missing", why)
+    if "STRICT" not in (facts.peer_modes or {}).values():
         return Finding(control, "missing", "not enforced: no PeerAuthentication with mode STRICT")
-    bare = [name for name, containers in facts.pods.items() if SIDECAR not in containers]
-    if bare or not facts.pods:
-        return Finding(control, "missing", f"not enforced: {len(bare)} of {len(facts.pods)} pods have no sidecar")
-    return Finding(control, "met", f"STRICT, and all {len(facts.pods)} pods have a sidecar")
+    if bare := _without_sidecar(facts):
+        return Finding(control, "missing", bare)
+    return Finding(control, "met", f"STRICT, and all {len(facts.pods or ())} pods have a sidecar")
+
+
+def _sidecars(facts: Facts) -> Finding:
+    control = "mesh sidecars"
+    if why := _no_mesh(facts) or _without_sidecar(facts):
+        return Finding(control, "missing", why)
+    return Finding(control, "met", f"all {len(facts.pods or ())} pods have {SIDECAR}")
+
+
+def _tracing(facts: Facts) -> Finding:
+    control = "mesh tracing"
+    if why := _no_mesh(facts) or _without_sidecar(facts):
+        return Finding(control, "missing", why)
+    if not facts.tracing:
+        return Finding(control, "missing", "not enforced: no Telemetry asks for traces")
+    asked = ", ".join(facts.tracing)
+    return Finding(control, "unknown", f"Telemetry {asked} asks for it; whether a collector takes traces is not seen")
+
+
+def _no_mesh(facts: Facts) -> str:
+    """Return why nothing of a mesh can be in force; empty where one may be."""
+    if not facts.cluster:
+        return "not enforced: no mesh runs on this machine"
+    if facts.peer_modes is None or facts.pods is None:
+        return f"not enforced: {facts.cluster} has no mesh, or does not show it"
+    return ""
+
+
+def _without_sidecar(facts: Facts) -> str:
+    """Return how many pods are outside the mesh; empty when none is."""
+    pods = facts.pods or {}
+    bare = [name for name, containers in pods.items() if SIDECAR not in containers]
+    return f"not enforced: {len(bare)} of {len(pods)} pods have no sidecar" if bare or not pods else ""
 
 
 def _name(one: Object) -> str:

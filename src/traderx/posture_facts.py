@@ -19,6 +19,7 @@ from traderx.site import Site
 
 _Answer = TypeVar("_Answer")
 _HANDSHAKE_S = 3.0
+_MESH_NAMESPACE = "istio-system"
 _VERSIONS = (("TLS 1.2", ssl.TLSVersion.TLSv1_2), ("TLS 1.3", ssl.TLSVersion.TLSv1_3))
 
 
@@ -46,6 +47,7 @@ def read_facts(site: Site, environment: str) -> Facts:
         volumes=_allowed(lambda: _volumes(api, place)),
         peer_modes=_allowed(lambda: _peer_modes(api, place)),
         pods=_allowed(lambda: _pods(api, place)),
+        tracing=_allowed(lambda: _tracing(api, place)),
     )
 
 
@@ -147,6 +149,15 @@ def _peer_modes(api: ClusterApi, place: str) -> Mapping[str, str] | None:
         one["metadata"]["name"]: str((one["spec"].get("mtls") or {}).get("mode", ""))
         for one in found.get("items") or []
     }
+
+
+def _tracing(api: ClusterApi, place: str) -> Sequence[str]:
+    """Return what asks the mesh for traces of the environment: its own objects, and those of all namespaces."""
+    found = []
+    for namespace in (place, _MESH_NAMESPACE):
+        items = _items(api, f"/apis/telemetry.istio.io/v1/namespaces/{namespace}/telemetries")
+        found += [f"{namespace}/{one['metadata']['name']}" for one in items if (one.get("spec") or {}).get("tracing")]
+    return found
 
 
 def _pods(api: ClusterApi, place: str) -> Mapping[str, Sequence[str]]:

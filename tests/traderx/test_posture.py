@@ -46,7 +46,7 @@ def test_nothing_is_met_where_nothing_can_be_seen() -> None:
 def test_every_finding_says_how_it_is_known() -> None:
     for facts in (Facts(), Facts(cluster="prod"), CLUSTER):
         assert all(one.evidence for one in findings(facts))
-        assert len(findings(facts)) == 8
+        assert len(findings(facts)) == 10
 
 
 @pytest.mark.requirement("R-228")
@@ -117,6 +117,25 @@ def test_mutual_tls_needs_the_rule_and_a_sidecar_in_every_pod(
     modes: dict[str, str] | None, pods: dict[str, list[str]], wanted: State
 ) -> None:
     assert state(replace(CLUSTER, peer_modes=modes, pods=pods), "mutual TLS between services") == wanted
+
+
+@pytest.mark.requirement("R-144", "R-151")
+@pytest.mark.parametrize(
+    ("facts", "sidecars", "tracing"),
+    [
+        (Facts(), "missing", "missing"),
+        (replace(CLUSTER, pods={"a": ["a"]}), "missing", "missing"),
+        (replace(CLUSTER, peer_modes={}, pods={"a": ["a", "istio-proxy"], "b": ["b"]}), "missing", "missing"),
+        (replace(CLUSTER, peer_modes={}, pods={"a": ["a", "istio-proxy"]}), "met", "missing"),
+        # asked for, and whether somebody takes the traces is not seen from here
+        (replace(CLUSTER, peer_modes={}, pods={"a": ["istio-proxy"]}, tracing=["istio-system/all"]), "met", "unknown"),
+    ],
+)
+def test_what_a_mesh_brings_is_not_claimed_without_one(facts: Facts, sidecars: State, tracing: State) -> None:
+    assert state(facts, "mesh sidecars") == sidecars
+    assert state(facts, "mesh tracing") == tracing
+    told = {one.control: one.evidence for one in findings(facts)}
+    assert sidecars == "met" or told["mesh sidecars"].startswith("not enforced: ")
 
 
 def test_volumes_count_by_what_their_class_says() -> None:

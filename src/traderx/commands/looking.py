@@ -48,8 +48,8 @@ def status(environment: str, as_json: bool, data: str | None) -> None:
 def posture(environment: str, as_json: bool, data: str | None) -> None:
     """Show what protects an environment.
 
-    Says of TLS version, rate limit, firewall, DDoS protection, encryption at rest, geo-DNS and mutual TLS whether each
-    is met, missing or unknown, and how that is known. Nothing is claimed without evidence.
+    Says of TLS version, rate limit, firewall, DDoS protection, encryption at rest, geo-DNS and what a mesh brings
+    whether each is met, missing or unknown, and how that is known. Nothing is claimed without evidence.
 
     Example: bin/traderx posture prod --json
     """
