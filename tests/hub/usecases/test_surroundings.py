@@ -101,6 +101,7 @@ def test_the_gate_of_a_trigger_is_looked_at_again_when_the_unit_is_applied(hub: 
     units.delete_unit(hub, scene.caller, settings.unit_id or "", space_id=space)
 
     assert gates_now(hub, web) == ["refs/vet-references"]
+    assert scene.get(web).apply_gates == {"refs/vet-references": True}
 
 
 def test_policies_are_looked_up_in_the_space_too(scene: Scene) -> None:

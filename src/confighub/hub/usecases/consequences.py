@@ -16,7 +16,7 @@ from confighub.hub.store.entities import change_set_members, labels, links, unit
 from confighub.hub.store.people import space_roles
 from confighub.hub.store.rows import columns, record
 from confighub.hub.store.work_queue import holds
-from confighub.hub.usecases import gates, linking, rechecks
+from confighub.hub.usecases import gates, linking, rechecks, surroundings
 from confighub.records.automation import Trigger
 from confighub.records.groups import ChangeSet, Set
 from confighub.records.spaces import Space
@@ -105,12 +105,13 @@ def _worker_deleted(tx: Connection, hub: Hub, _caller: Caller, worker: BridgeWor
     hub.wake(tx, PEOPLE)
 
 
-def _unit_deleted(tx: Connection, hub: Hub, _caller: Caller, unit: Unit) -> None:
+def _unit_deleted(tx: Connection, hub: Hub, caller: Caller, unit: Unit) -> None:
     own = (links.c.from_unit_id == unit.unit_id) | (links.c.to_unit_id == unit.unit_id)
     living = own, links.c.deleted_at.is_(None)
     tx.execute(delete(labels).where(labels.c.entity_id.in_(select(links.c.link_id).where(*living))))
     tx.execute(update(links).where(*living).values(deleted_at=hub.now(), version=links.c.version + 1))
     tx.execute(delete(holds).where(holds.c.unit_id == unit.unit_id))
+    surroundings.look_at_neighbours(tx, hub, caller, unit, is_gone=True)
 
 
 def _space(tx: Connection, space_id: str | None) -> Any:
