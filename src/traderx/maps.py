@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from traderx import topology
+from traderx.regions import REGIONS, Region
 
 TOPOLOGY_FILE = "confighub-topology.yaml"
 DEPENDENCY_FILE = "service-dependency-map.json"
@@ -49,6 +50,7 @@ def topology_text() -> str:
             for one in topology.SETS
         ],
         "workers": [_worker(environment) for environment in topology.ENVIRONMENTS],
+        "regions": [_region(one) for one in REGIONS],
         "environments": {environment: _environment(environment) for environment in topology.ENVIRONMENTS},
     }
     return _HEADER + yaml.safe_dump(document, sort_keys=False, width=110, allow_unicode=True)
@@ -115,6 +117,18 @@ def _worker(environment: topology.Environment) -> dict[str, Any]:
         "space": topology_slug(environment),
         "pollInterval": topology.POLL_INTERVAL,
         "autoApply": topology.AUTO_APPLY[environment],
+    }
+
+
+def _region(one: Region) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "role": one.role,
+        "space": topology_slug(one.environment),
+        "target": one.target,
+        "worker": topology.worker(_PROJECT, one.environment),
+        "workers": one.workers,
+        "expectedLatencyMs": one.latency_ms,
     }
 
 

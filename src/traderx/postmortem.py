@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from confighub.errors import BadRequest, Conflict
+from confighub.errors import Conflict
 from traderx.checking import Finding
 from traderx.site import Site
+from traderx.wording import moment_of
 
 _ROWS = 1000
 """How many rows are asked for at once: the most that the hub gives."""
@@ -24,7 +25,7 @@ def create(site: Site, environment: str, *, since: str, folder: Path, found: lis
     there, since people may have written in it.
     """
     now = datetime.now(UTC)
-    begin = _moment(since) if since else now - timedelta(hours=1)
+    begin = moment_of(since) if since else now - timedelta(hours=1)
     path = folder / f"{now:%Y%m%d-%H%M}-{environment}.md"
     if path.exists():
         raise Conflict(f"{path} is there already", hint="wait a minute, or write on in it")
@@ -80,11 +81,3 @@ def _said(row: dict[str, Any]) -> str:
 
 def _shown(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BadRequest(f"not a moment: {text}", hint="write it like 2026-10-03T10:15:00Z") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -12,17 +12,21 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from confighub.errors import BadRequest, ConfigHubError, Conflict
-from traderx.project import Project, read_json
+from traderx.project import Project, read_json, replace_file
 from traderx.site import Say, Site
 from traderx.stack import HUB, Stack
 
 STORE = "hub.backup"
 NOTE = "project.json"
+JOURNAL = "journal"
+BACKUPS = "backups"
+"""Where a schedule keeps its backups, each in a folder named for its moment."""
 _STAGES = ("base", "dev", "staging", "prod")
 
 
@@ -48,53 +52,84 @@ def back_up(site: Site, folder: Path, say: Say) -> Kept:
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     store = folder / STORE
-    _run("confighub", "backup", str(store), "--data", str(site.project.data / HUB))
+    run_program("confighub", "backup", str(store), "--data", str(site.project.data / HUB))
     say(f"store: {store} ({store.stat().st_size} bytes; it holds the hub's key, keep it safe)")
     exports = [_export(site, stage, folder) for stage in _STAGES]
     for name in exports:
         say(f"units: {folder / name}")
-    note = {"project": site.project.name(), "at": datetime.now(UTC).isoformat(), "exports": exports}
-    (folder / NOTE).write_text(json.dumps(note, indent=2) + "\n", encoding="utf-8")
+    write_note(folder, site.project, exports)
     return Kept(folder, tuple(exports), time.monotonic() - began, store.stat().st_size)
+
+
+def write_note(folder: Path, project: Project, exports: Sequence[str] = ()) -> None:
+    """Write into the folder whose backup it is, and of when."""
+    note = {"project": project.name(), "at": datetime.now(UTC).isoformat(), "exports": list(exports)}
+    replace_file(folder / NOTE, json.dumps(note, indent=2) + "\n")
+
+
+def begin_journal(project: Project, folder: Path) -> None:
+    """Let our hub copy every commit into the folder from now on, or take a new base there.
+
+    Raises: ConfigHubError, for a hub on PostgreSQL too, which archives its own log.
+    """
+    run_program("confighub", "journal", str(folder), "--data", str(project.data / HUB))
+    write_note(folder, project)
 
 
 def restore(project: Project, folder: Path, say: Say) -> float:
     """Bring the project's hub back from the folder, start it, and return how long that took in seconds.
 
-    Raises: BadRequest when the folder holds no backup; Conflict when the project has a hub with anything in it.
+    The folder is a backup, a journal, or one that a schedule keeps, where a journal counts before a backup: it has the
+    last commit. Raises: BadRequest when it is none of these; Conflict when the project has a hub with anything in it.
     """
     began = time.monotonic()
-    note = read_json(folder / NOTE)
-    if not note.get("project") or not (folder / STORE).exists():
-        raise BadRequest(f"{folder} holds no backup of a project", hint="make one: bin/traderx backup FOLDER")
+    source = source_in(folder)
+    note = read_json((source if source.is_dir() else source.parent) / NOTE)
     stack = Stack(project, say)
     if stack.processes.is_alive(HUB):
         raise Conflict("the project's hub runs", hint="a restore is into an empty hub; end it with bin/down first")
-    _run("confighub", "restore", str(folder / STORE), "--data", str(project.data / HUB))
-    say(f"store: restored as it was at {note['at']}")
+    say(run_program("confighub", "restore", str(source), "--data", str(project.data / HUB)).strip())
     project.keep_name(str(note["project"]))
     # the login of the hub that is gone may not be one of the restored hub
     shutil.rmtree(project.login_folder, ignore_errors=True)
+    if source.is_dir():
+        begin_journal(project, source)
+        say(f"journal: goes on in {source}")
     stack.client().info()
     return time.monotonic() - began
 
 
-def _export(site: Site, stage: str, folder: Path) -> str:
-    """Write one environment's units as ``cub unit export`` prints them, and return the file's name."""
-    name = f"traderx-{stage}-backup-{datetime.now(UTC):%Y%m%d}.yaml"
-    text = _run("cub", "unit", "export", "--space", site.project.space(stage), "--format", "yaml", login=site)
-    (folder / name).write_text(text, encoding="utf-8")
-    return name
+def source_in(folder: Path) -> Path:
+    """Return the journal's folder or the backup's file that the folder has. Raises: BadRequest when it has neither."""
+    for journal in (folder / JOURNAL, folder):
+        if read_json(journal / NOTE).get("project") and any(journal.glob("base-*.sqlite")):
+            return journal
+    for kept in (folder, *sorted((folder / BACKUPS).glob("*"), reverse=True)):
+        if read_json(kept / NOTE).get("project") and (kept / STORE).exists():
+            return kept / STORE
+    raise BadRequest(f"{folder} holds no backup of a project", hint="make one: bin/traderx backup FOLDER")
 
 
-def _run(program: str, *arguments: str, login: Site | None = None) -> str:
+def exported(space: str, *, url: str, home: Path) -> str:
+    """Return a space's units as ``cub unit export`` prints them, by the login that is kept in ``home``."""
+    login = {"CONFIGHUB_URL": url, "CONFIGHUB_HOME": str(home)}
+    return run_program("cub", "unit", "export", "--space", space, "--format", "yaml", login=login)
+
+
+def run_program(program: str, *arguments: str, login: Mapping[str, str] | None = None) -> str:
     """Run one of our programs to its end and return what it printed. Raises: ConfigHubError with its last line."""
-    env = dict(os.environ)
-    if login is not None:
-        env |= {"CONFIGHUB_URL": login.hub.transport.url, "CONFIGHUB_HOME": str(login.project.login_folder)}
     path = Path(sys.executable).parent / program
+    env = {**os.environ, **(login or {})}
     done = subprocess.run([str(path), *arguments], capture_output=True, text=True, env=env, check=False)
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise ConfigHubError(f"{program} {arguments[0]} failed: {said[-1] if said else 'no reason'}")
     return done.stdout
+
+
+def _export(site: Site, stage: str, folder: Path) -> str:
+    """Write one environment's units as they are exported, and return the file's name."""
+    name = f"traderx-{stage}-backup-{datetime.now(UTC):%Y%m%d}.yaml"
+    text = exported(site.project.space(stage), url=site.hub.transport.url, home=site.project.login_folder)
+    (folder / name).write_text(text, encoding="utf-8")
+    return name

@@ -28,7 +28,7 @@ from traderx.project import Project, read_json, replace_file
 Say = Callable[[str], None]
 
 ADMIN = "admin"
-HUB, RUNTIME = "hub", "runtime"
+HUB, RUNTIME, BACKUP = "hub", "runtime", "backup"
 FIRST_PORT = 9090
 """The port that the hub takes when it is free, since that is where clients look without being told."""
 _START_TIMEOUT_S = 60.0
@@ -90,9 +90,9 @@ class Stack:
         self._until((folder / "runtime.json").exists, name)
 
     def start_extras(self) -> list[str]:
-        """Start again what else was begun once and not ended by a person, and return what was started."""
+        """Start again the other runtimes and the backups that were begun once, and return what was started."""
         known = self.processes.known()
-        extras = [name for name in known if name not in (HUB, RUNTIME) and not name.startswith(worker_process(""))]
+        extras = [name for name in known if name == BACKUP or name.startswith(f"{RUNTIME}-")]
         for name in extras:
             if name.startswith(f"{RUNTIME}-") and not self.processes.is_alive(name):
                 (Path(known[name].command[-1]) / "runtime.json").unlink(missing_ok=True)

@@ -41,6 +41,8 @@ def bring_up(data: str | None, say: Say) -> None:
             site.begin_laptop(FIRST)
     site.ensure_laptop(FIRST)
     _restart_others(site)
+    for name in site.stack.start_extras():
+        say(f"{name}: started again")
     _deploy_first(site)
     status = _serving(site)
     booked = book_trade(status.ingress, f"first-trade-of-{name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from confighub.client.collection import quoted
 from confighub.client.hub import HubClient
@@ -46,18 +47,42 @@ def ensure_worker(hub: HubClient, project: Project, environment: str, say: Say) 
 
 def ensure_laptop_target(hub: HubClient, project: Project, environment: str, worker: Wire, say: Say) -> str:
     """Return the id of the target for this machine's processes, with catalogue and secrets beside it."""
-    write_catalogue(project)
     for name in ensure_secrets(project, environment):
         say(f"secret {name}: made for {environment}, outside the hub")
+    return ensure_extra_laptop_target(
+        hub,
+        project,
+        environment,
+        worker,
+        say,
+        slug=LAPTOP_TARGET,
+        runtime=project.runtime_folder,
+        secrets=project.secrets_folder(environment),
+    )
+
+
+def ensure_extra_laptop_target(
+    hub: HubClient,
+    project: Project,
+    environment: str,
+    worker: Wire,
+    say: Say,
+    *,
+    slug: str,
+    runtime: Path,
+    secrets: Path,
+) -> str:
+    """Return the id of the target of that slug, for processes in that runtime with those secrets."""
+    write_catalogue(project)
     parameters = {
-        "RuntimeDir": str(project.runtime_folder),
+        "RuntimeDir": str(runtime),
         "Environment": environment,
         "Catalogue": str(project.catalogue_file),
-        "SecretsDir": str(project.secrets_folder(environment)),
+        "SecretsDir": str(secrets),
         "ProbeDelayScale": PROBE_DELAY_SCALE,
         "WaitTimeout": UNIT_WAIT,
     }
-    return _ensure_target(hub, project, environment, worker, LAPTOP_TARGET, "Laptop", parameters, say)
+    return _ensure_target(hub, project, environment, worker, slug, "Laptop", parameters, say)
 
 
 def await_cluster_target(

@@ -17,6 +17,9 @@ COMMANDS = [
     "canary",
     "check-connectivity",
     "check-health",
+    "data",
+    "destroy",
+    "disaster",
     "down",
     "drift-detector",
     "install-base",
@@ -28,6 +31,8 @@ COMMANDS = [
     "proj",
     "promote",
     "quarantine",
+    "rebuild",
+    "regions",
     "restore",
     "rewind",
     "rollback",
@@ -43,7 +48,8 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    words = [command, *{"secrets": ["create"], "quarantine": ["lift"]}.get(command, [])]
+    under = {"secrets": "create", "quarantine": "lift", "disaster": "drill", "data": "restore", "regions": "promote"}
+    words = [command, *([under[command]] if command in under else [])]
 
     assert main([*words, "--help"]) == 0
     assert "Example:" in capsys.readouterr().out

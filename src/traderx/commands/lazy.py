@@ -6,6 +6,7 @@ import difflib
 import importlib
 import math
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -63,6 +64,24 @@ class Seconds(click.FloatRange):
             # every comparison with it is false, so no range refuses it
             self.fail(f"{value} is not a number of seconds.", param, ctx)
         return number
+
+
+class Duration(click.ParamType[float]):
+    """A time such as ``90s``, ``15m`` or ``1h30m``, in seconds; at least a second, at most a year."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds; what is no such time is a usage error."""
+        if isinstance(value, float):
+            return value
+        parts = re.findall(r"(\d{1,9}(?:\.\d{1,3})?)([smhd])", value)
+        if not parts or "".join(number + unit for number, unit in parts) != value:
+            self.fail(f"{value} is no time; write it like 90s, 15m or 1h30m.", param, ctx)
+        seconds = sum(float(number) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[unit] for number, unit in parts)
+        if not 1 <= seconds <= _YEAR_S:
+            self.fail(f"{value} is not between a second and a year.", param, ctx)
+        return seconds
 
 
 data_option = click.option(

@@ -1,10 +1,9 @@
-"""Commands that go back: rollback, rewind, quarantine of what was rolled back from; backup and restore."""
+"""Commands that go back: rollback, rewind, quarantine of what was rolled back from."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -95,49 +94,6 @@ def rewind(
     Example: bin/traderx rewind prod --to 2026-10-03T10:15:00Z --approve
     """
     return _go_back("rewind", environment, None, to, reason, approve, timeout, explain, as_json, data)
-
-
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@json_option
-@data_option
-def backup(folder: Path, as_json: bool, data: str | None) -> None:
-    """Write the whole project to a folder.
-
-    It gets the hub's store with all history, and beside it the units of base, dev, staging and prod as readable
-    YAML. The hub goes on serving.
-
-    Example: bin/traderx backup backups/today
-    """
-    from traderx.safekeeping import back_up
-    from traderx.site import open_site
-
-    say = saying(as_json)
-    kept = back_up(open_site(data, say), folder, say)
-    if as_json:
-        answer = {"folder": str(kept.folder), "exports": kept.exports, "storeBytes": kept.store_bytes}
-        print(json.dumps({**answer, "seconds": round(kept.seconds, 2)}, indent=2))
-        return
-    say(f"backed up in {kept.seconds:.1f} s; restore it into an empty hub with: bin/traderx restore {folder}")
-
-
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@data_option
-def restore(folder: Path, data: str | None) -> None:
-    """Bring the project's hub back from a backup.
-
-    The project must have no hub, or an empty one. What runs goes on running; `bin/up` and `bin/setup-worker ENV`
-    start what does not, and `bin/ordered-apply ENV` brings up what is not there.
-
-    Example: bin/traderx restore backups/today
-    """
-    from traderx.project import find_project
-    from traderx.safekeeping import restore as bring_back
-
-    say = saying(as_json=False)
-    seconds = bring_back(find_project(data), folder, say)
-    say(f"the hub is back after {seconds:.1f} s")
 
 
 @click.group()

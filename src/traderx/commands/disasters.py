@@ -1,0 +1,156 @@
+"""Commands for the worst day: the runbook as a drill, and an environment destroyed and built anew."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from confighub.errors import BadRequest
+from traderx.commands.lazy import Seconds, data_option, json_option, saying
+from traderx.wording import counted
+
+
+@click.group()
+def disaster() -> None:
+    """Rehearse the loss of a place, and come back."""
+
+
+@disaster.command()
+@click.argument("environment", default="prod")
+@click.option(
+    "--to", "target", default="", metavar="TARGET", help="The other place; else traderx-ENV-dr, or a runtime."
+)
+@click.option("--dns-hook", default="", metavar="COMMAND", help="Sends the batch; {file} and {zone} are put in.")
+@click.option("--zone", default="Z123", show_default=True, help="The hosted zone of the name.")
+@click.option("--stay", is_flag=True, help="Leave the environment there.")
+@click.option("--webhook", "webhooks", multiple=True, metavar="URL", help="Tell people there, as JSON.")
+@click.option("--slack", "slacks", multiple=True, metavar="URL", help="Tell people by this Slack webhook.")
+@click.option("--timeout", type=Seconds(), default=300.0, show_default=True, metavar="SECONDS", help="For one unit.")
+@json_option
+@data_option
+def drill(
+    environment: str,
+    target: str,
+    dns_hook: str,
+    zone: str,
+    stay: bool,
+    webhooks: tuple[str, ...],
+    slacks: tuple[str, ...],
+    timeout: float,
+    as_json: bool,
+    data: str | None,
+) -> int:
+    """Run the disaster runbook and measure it.
+
+    The environment goes to another place with its data and its name, a service, the database and the hub fail there,
+    and it comes back; everything is timed, and shown beside what is promised. On this machine the other place is a
+    second runtime; for an environment on a cluster it is the target traderx-ENV-dr. The first place goes on.
+
+    Example: bin/traderx disaster drill prod --dns-hook "aws route53 change-resource-record-sets
+    --hosted-zone-id {zone} --change-batch file://{file}"
+    """
+    from confighub.operations.alerts import Receiver
+    from confighub.operations.disaster import table
+    from traderx.drill import Drill, Options, keep_report
+    from traderx.site import open_site
+
+    say = saying(as_json)
+    receivers = (*(Receiver(url) for url in webhooks), *(Receiver(url, "slack") for url in slacks))
+    options = Options(target, dns_hook, zone, stay, timeout, receivers)
+    site = open_site(data, say)
+    report = Drill(site, environment, options).run()
+    kept = keep_report(site, report)
+    if as_json:
+        print(json.dumps({**report.as_json(), "report": str(kept)}, indent=2))
+    for line in table(report.rows):
+        say(line)
+    if stay and not report.error:
+        say(f"{environment} stays at {report.target}; back with: bin/traderx disaster return {environment}")
+    say(f"stopped: {report.error}" if report.error else f"the drill took {report.runbook.seconds:.1f} s; {kept}")
+    return 0 if report.is_well else 1
+
+
+@disaster.command(name="return")
+@click.argument("environment", default="prod")
+@click.option("--timeout", type=Seconds(), default=300.0, show_default=True, metavar="SECONDS", help="For one unit.")
+@data_option
+def go_back(environment: str, timeout: float, data: str | None) -> None:
+    """Go back after a drill that stayed, or was killed.
+
+    Example: bin/traderx disaster return prod
+    """
+    from traderx import drill as drilling
+    from traderx.site import open_site
+
+    print(drilling.go_back(open_site(data, saying(as_json=False)), environment, timeout))
+
+
+@click.command()
+@click.argument("environment")
+@click.option("--yes", is_flag=True, help="Do it; without it, what would be removed is shown.")
+@click.option("--timeout", type=Seconds(), default=120.0, show_default=True, metavar="SECONDS", help="For one unit.")
+@data_option
+def destroy(environment: str, yes: bool, timeout: float, data: str | None) -> int:
+    """Remove an environment from where it runs.
+
+    A snapshot is taken first: a tag on every unit, a backup of the hub, a copy of the database. The units stay in
+    the hub.
+
+    Example: bin/traderx destroy dev --yes
+    """
+    from traderx import rebuilding
+    from traderx.site import open_site
+
+    say = saying(as_json=False)
+    site = open_site(data, say)
+    if not _confirmed(rebuilding.explain(site, environment), yes):
+        return 1
+    taken = rebuilding.take_snapshot(site, environment)
+    number = rebuilding.destroy(site, environment, timeout_s=timeout)
+    say(f"{counted(number, 'unit')} removed; back as it was: bin/ordered-apply {environment}; snapshot {taken.folder}")
+    return 0
+
+
+@click.command()
+@click.argument("environment")
+@click.option("--yes", is_flag=True, help="Do it; without it, what would be removed is shown.")
+@click.option("--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod).")
+@click.option("--timeout", type=Seconds(), default=120.0, show_default=True, metavar="SECONDS", help="For one unit.")
+@data_option
+def rebuild(environment: str, yes: bool, approve: bool, timeout: float, data: str | None) -> int:
+    """Destroy an environment and build it anew.
+
+    For emergencies: a snapshot, everything removed, what the stage before has newer brought in, everything applied in
+    order. Back to what it was before: bin/rollback ENV --to TAG, with the tag of the snapshot.
+
+    Example: bin/traderx rebuild prod --yes --approve
+    """
+    from traderx import rebuilding
+    from traderx.site import open_site
+
+    say = saying(as_json=False)
+    site = open_site(data, say)
+    if not _confirmed(rebuilding.explain(site, environment), yes):
+        return 1
+    taken = rebuilding.take_snapshot(site, environment)
+    rebuilding.destroy(site, environment, timeout_s=timeout)
+    outcome = rebuilding.rebuild(site, environment, approve=approve, timeout_s=timeout)
+    if outcome.failure is not None:
+        say(f"stopped at {outcome.failure.slug}; the snapshot is the tag {taken.tag} and {taken.folder}")
+        return 1
+    say(f"{environment} is built anew in {outcome.seconds:.1f} s")
+    say(f"as it was before: bin/rollback {environment} --to {taken.tag}")
+    return 0
+
+
+def _confirmed(lines: list[str], yes: bool) -> bool:
+    """Tell whether to go on; without ``--yes`` a person at a terminal is asked."""
+    for line in lines:
+        click.echo(line)
+    if yes:
+        return True
+    try:
+        return click.confirm("remove all of it?", default=False)
+    except click.Abort as error:
+        raise BadRequest("nothing was done", hint="the same command with --yes does it") from error

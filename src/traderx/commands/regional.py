@@ -1,0 +1,95 @@
+"""Commands about the regions of prod."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from traderx.commands.lazy import Seconds, data_option, json_option, saying
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@data_option
+@click.pass_context
+def regions(context: click.Context, as_json: bool, data: str | None) -> None:
+    """Show the regions, and promote prod from one to the next.
+
+    Of each: its role, space, target, worker, expected latency, and how long it took to answer from here.
+
+    Example: bin/traderx regions --json
+    """
+    if context.invoked_subcommand:
+        return
+    from traderx.regions import lines, look
+    from traderx.site import open_site
+
+    seen = look(open_site(data, saying(as_json=True)))
+    if as_json:
+        print(json.dumps([one.as_json() for one in seen], indent=2))
+        return
+    for line in lines(seen):
+        print(line)
+
+
+@regions.command()
+@click.option("--from", "first", default="us-east-1", show_default=True, metavar="REGION", help="Begin with this one.")
+@click.option("--to", "last", default="eu-central-1", show_default=True, metavar="REGION", help="End with this one.")
+@click.option("--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied.")
+@click.option("--without-traffic", is_flag=True, help="Validate without asking services: they are not reached here.")
+@click.option("--timeout", type=Seconds(), default=120.0, show_default=True, metavar="SECONDS", help="For one unit.")
+@json_option
+@data_option
+def promote(
+    first: str, last: str, approve: bool, without_traffic: bool, timeout: float, as_json: bool, data: str | None
+) -> int:
+    """Promote prod region by region.
+
+    The first region is cloned from prod, each other one from the region before. Each is promoted, deployed in order
+    and validated; one that is not well ends it, and the next ones stay as they are.
+
+    Example: bin/traderx regions promote --to us-west-2 --approve
+    """
+    from traderx import regions as promotion
+    from traderx.site import open_site
+
+    say = saying(as_json)
+    chosen = promotion.between(promotion.region_named(first), promotion.region_named(last))
+    done = promotion.promote_through(
+        open_site(data, say), chosen, approve=approve, asks_services=not without_traffic, timeout_s=timeout
+    )
+    if as_json:
+        print(json.dumps(done.as_json(), indent=2))
+    say(f"stopped: {done.stopped}" if done.stopped else f"{len(chosen)} regions are promoted and validated")
+    return 1 if done.stopped else 0
+
+
+@regions.command()
+@click.argument("region")
+@click.option("--without-traffic", is_flag=True, help="Do not ask the services: they are not reached from here.")
+@json_option
+@data_option
+def validate(region: str, without_traffic: bool, as_json: bool, data: str | None) -> int:
+    """Validate one region.
+
+    Every head is live and ready, the worker connected, nothing drifted, every service answers, the books balance.
+    The exit status is 1 when anything is not so.
+
+    Example: test/validate-region.sh us-east-1
+    """
+    from traderx import regions as promotion
+    from traderx.checking import lines
+    from traderx.site import open_site
+
+    found = promotion.validate(
+        open_site(data, saying(as_json=True)), promotion.region_named(region), asks_services=not without_traffic
+    )
+    bad = sum(not one.is_well for one in found)
+    if as_json:
+        print(json.dumps({"region": region, "ok": not bad, "checks": [one.as_json() for one in found]}, indent=2))
+    else:
+        for line in lines(found):
+            print(line)
+        print(f"{len(found)} checks, {bad} failed" if bad else f"all {len(found)} checks are well")
+    return 1 if bad else 0
