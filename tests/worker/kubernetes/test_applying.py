@@ -198,6 +198,44 @@ def test_an_environment_variable_that_another_added_goes_though_apply_alone_woul
     assert container(scene)["env"] == [env("MODE", "fast")]
 
 
+def test_a_sidecar_that_another_added_goes(scene: Stage) -> None:
+    unit = new_unit()
+    scene.apply(deployment(), unit=unit, **NO_WAIT)
+    add_by_hand(scene, "web", image="registry.local/web:v1")
+    sidecar = {"template": {"spec": {"containers": [{"name": "spy", "image": "registry.local/spy:v1"}]}}}
+    scene.kube.merge(scene.path("deployments", "web", APPS), {"spec": sidecar})
+
+    scene.apply(deployment(), unit=unit, **NO_WAIT)
+
+    found = scene.get("deployments", "web", APPS)["spec"]["template"]["spec"]["containers"]
+    assert [one["name"] for one in found] == ["web"]
+
+
+@pytest.mark.parametrize("ours", [None, ["--fast"]])
+def test_an_argument_that_another_added_goes(scene: Stage, ours: list[str] | None) -> None:
+    unit = new_unit()
+    given: dict[str, Any] = {} if ours is None else {"args": ours}
+    scene.apply(deployment(**given), unit=unit, **NO_WAIT)
+    add_by_hand(scene, "web", args=[*(ours or []), "--debug"])
+
+    scene.apply(deployment(**given), unit=unit, **NO_WAIT)
+
+    assert container(scene).get("args") == ours
+
+
+def test_what_was_taken_in_and_dropped_again_goes_though_another_still_owns_it(scene: Stage) -> None:
+    """Applying a superset and then the subset takes it away only where nobody else owns it."""
+    unit = new_unit()
+    scene.apply(config_map(color="blue"), unit=unit)
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"extra": "1"}}
+    scene.kube.apply(scene.path("configmaps", "settings"), body, "helm")
+
+    scene.apply(config_map(color="blue", extra="1"), unit=unit, revision=2)
+    scene.apply(config_map(color="blue"), unit=unit, revision=3)
+
+    assert scene.get("configmaps", "settings")["data"] == {"color": "blue"}
+
+
 def test_what_another_deployer_added_by_apply_goes_too(scene: Stage) -> None:
     unit = new_unit()
     scene.apply(config_map(color="blue"), unit=unit)
@@ -244,6 +282,7 @@ def test_a_port_that_another_renumbered_is_put_right_though_even_force_is_refuse
 
     assert outcome.result == "ApplyCompleted", outcome.message
     assert [port["port"] for port in scene.get("services", "web")["spec"]["ports"]] == [8080]
+    assert "set spec.ports of Service web as a whole" in outcome.message
 
 
 def test_a_container_port_that_another_renumbered_is_put_right(scene: Stage) -> None:
@@ -328,6 +367,16 @@ def test_text_that_old_yaml_takes_for_something_else_arrives_as_text(scene: Stag
     scene.apply(config_map(value=value), unit=new_unit())
 
     assert scene.get("configmaps", "settings")["data"] == {"value": value}
+
+
+@pytest.mark.parametrize("value", ["yes", "0123", "1.0"])
+def test_text_that_is_not_quoted_is_refused_and_never_becomes_another(scene: Stage, value: str) -> None:
+    """YAML 1.1 reads 0123 as 83 and yes as true; the server would take the text so."""
+    head = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings, namespace: {scene.namespace}}}\n"
+
+    outcome = scene.apply_text(f"{head}data:\n  value: {value}\n", unit=new_unit())
+
+    assert (outcome.result, scene.get("configmaps", "settings")) == ("ApplyFailed", {})
 
 
 def test_an_unknown_field_is_refused(scene: Stage) -> None:

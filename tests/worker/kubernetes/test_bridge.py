@@ -183,6 +183,36 @@ def test_refresh_tells_changed_added_missing_and_extra(scene: Stage) -> None:
     assert "ConfigMap extra is not in the unit" in outcome.message
 
 
+def test_refresh_tells_what_a_dry_run_does_not_show(scene: Stage) -> None:
+    unit = new_unit()
+    scene.apply(deployment(env=[{"name": "MODE", "value": "fast"}]), unit=unit, WaitTimeout="1ms")
+    more = [
+        {"name": "web", "env": [{"name": "DEBUG", "value": "1"}], "args": ["--debug"]},
+        {"name": "spy", "image": "registry.local/spy:v1"},
+    ]
+    patch = {"spec": {"template": {"spec": {"containers": more}}}}
+    scene.kube.merge(scene.path("deployments", "web", APPS), patch, manager="intruder")
+
+    outcome = scene.refresh(deployment(env=[{"name": "MODE", "value": "fast"}]), unit=unit)
+
+    pod = "Deployment web: spec.template.spec.containers"
+    assert outcome.result == "RefreshAndDrifted"
+    for place in ("[name=spy]", "[name=web].env[name=DEBUG]", "[name=web].args"):
+        assert f"{pod}{place} by intruder was added" in outcome.message
+
+
+def test_refresh_says_that_an_object_has_to_be_replaced(scene: Stage) -> None:
+    unit = new_unit()
+    scene.apply(deployment(), unit=unit, WaitTimeout="1ms")
+    changed = deployment()
+    changed["spec"]["selector"]["matchLabels"] = changed["spec"]["template"]["metadata"]["labels"] = {"app": "other"}
+
+    outcome = scene.refresh(changed, unit=unit)
+
+    assert "Deployment web cannot be brought back as it is" in outcome.message
+    assert "has to be replaced" in outcome.message
+
+
 def test_refresh_changes_nothing(scene: Stage) -> None:
     unit = new_unit()
     scene.apply(config_map(color="blue"), unit=unit)

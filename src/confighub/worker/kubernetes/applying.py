@@ -19,15 +19,14 @@ from confighub.worker.bridge import Operation
 from confighub.worker.documents import Manifest, describe
 from confighub.worker.kubernetes import inventory, ownership
 from confighub.worker.kubernetes.api import APPLY, JSON_PATCH, MANAGER, Answer, Resource
-from confighub.worker.kubernetes.cluster import Cluster
+from confighub.worker.kubernetes.cluster import SCALED, Cluster
 
 _AGAIN_S = 0.1
 _REPAIRS = 3
 """How often a list is put right before the object is given up: somebody keeps changing it."""
 
 _REPLICAS = ("f:spec", "f:replicas")
-_SCALED = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"})
-_HAVE_PODS = _SCALED | {"DaemonSet", "Job", "CronJob"}
+_HAVE_PODS = SCALED | {"DaemonSet", "Job", "CronJob"}
 _LIST_ITEM = re.compile(r"^(.*\w)\[(\d+)\][^\[]*$")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
@@ -69,7 +68,7 @@ async def apply(cluster: Cluster, manifest: Manifest, operation: Operation, term
         raise Conflict(
             f"{describe(sent)} belongs to unit {known.owner.slug}", hint="take it out of one of the two units"
         )
-    if resource.kind in _SCALED:
+    if resource.kind in SCALED:
         sent = await _leave_to_scaler(cluster, resource, sent)
     work = _Work(cluster, resource, sent, operation.unit_id, terms)
     if not (known and known.owner):
@@ -87,7 +86,7 @@ async def tried(cluster: Cluster, manifest: Manifest, operation: Operation, term
     resource = await cluster.resource_of(manifest)
     namespace = cluster.namespace_of(manifest, resource)
     sent = inventory.marked(manifest, operation, namespace=namespace, worker_id=terms.worker_id)
-    if resource.kind in _SCALED:
+    if resource.kind in SCALED:
         sent = await _leave_to_scaler(cluster, resource, sent)
     answer = await _send(cluster, resource, sent, terms, force=True, dry_run=True)
     if not answer.is_good:
@@ -163,7 +162,7 @@ class _Work:
         """Leave the replicas out when an autoscaler came to own them after we last looked."""
         if not any(place == "spec.replicas" for _, place in conflicts):
             return False
-        if "replicas" not in self.sent.get("spec", {}) or not await self.cluster.autoscaled(self.sent):
+        if "replicas" not in self.sent.get("spec", {}) or not await self.cluster.autoscaled(self.sent, is_sure=True):
             return False
         self.sent = _without_replicas(self.sent)
         return True
@@ -242,7 +241,7 @@ async def _leave_to_scaler(cluster: Cluster, resource: Resource, sent: Manifest)
 
     Left out by their only owner, they would fall back to 1: then the live number is sent on.
     """
-    if not await cluster.autoscaled(sent):
+    if not await cluster.autoscaled(sent, is_sure="replicas" not in (sent.get("spec") or {})):
         return sent
     metadata = sent["metadata"]
     live = await cluster.get(resource, str(metadata.get("namespace") or ""), metadata["name"])

@@ -24,6 +24,7 @@ from confighub.worker.durations import seconds
 from confighub.worker.kubernetes import applying, inventory, optional, ownership
 from confighub.worker.kubernetes.applying import Applied, Terms
 from confighub.worker.kubernetes.cluster import Cluster
+from confighub.worker.kubernetes.homes import Homes
 from confighub.worker.kubernetes.importer import Width, importable
 from confighub.worker.kubernetes.informers import Seen
 from confighub.worker.kubernetes.live import LiveView, blob
@@ -65,7 +66,7 @@ class KubernetesBridge:
         self._views: dict[str, LiveView] = {}
         self._new_cluster = asyncio.Event()
         self._writing: set[str] = set()
-        self._homes: dict[str, str] = {}
+        self._homes = Homes(settings.state_dir / f"homes-{settings.worker_id}.jsonl")
         self._last: dict[str, tuple[str, int]] = {}
         self._unreachable: dict[str, str] = {}
         self._saying: set[asyncio.Task[None]] = set()
@@ -95,7 +96,7 @@ class KubernetesBridge:
         _refuse_twins(cluster, everything)
         wanted, absent = await optional.split(cluster, everything)
         self._absent.learn(operation.unit_id, [optional.shown(cluster, one) for one in absent])
-        self._homes[operation.unit_id] = cluster.name
+        self._homes.learn(operation.unit_id, cluster.name)
         self._writing.add(operation.unit_id)
         starting = asyncio.get_running_loop().call_later(_SOON_S, self._say, report, "Starting to apply resources...")
         try:
@@ -149,7 +150,7 @@ class KubernetesBridge:
         if left:
             return Outcome("DestroyWaitFailed", "; ".join(_held(one) for one in left))
         self._last.pop(operation.unit_id, None)
-        self._homes.pop(operation.unit_id, None)
+        self._homes.learn(operation.unit_id, "")
         self._absent.learn(operation.unit_id, [])
         return Outcome("DestroyCompleted", "all resources are gone")
 
@@ -187,7 +188,8 @@ class KubernetesBridge:
 
     async def close(self) -> None:
         """End the watches and close the connections."""
-        for cluster in self._clusters.values():
+        for name, cluster in self._clusters.items():
+            await self._views[name].close()
             await cluster.close()
 
     def clusters(self) -> list[Cluster]:
@@ -336,7 +338,7 @@ class KubernetesBridge:
 
     async def _change(self, cluster: Cluster, unit_id: str) -> LiveChange | None:
         """Return the unit's live state as it is now, None when it is not (or no longer) ours to tell."""
-        if self._homes.get(unit_id, cluster.name) != cluster.name:
+        if not self._homes.is_at(unit_id, cluster.name):
             return None
         seen = list(cluster.of_unit(unit_id).values())
         owners = [one.owner for one in seen if one.owner]

@@ -12,12 +12,14 @@ from confighub.errors import BadRequest, ConfigHubError, Forbidden, RetryLater
 from confighub.worker.documents import Manifest
 from confighub.worker.kubernetes import inventory
 from confighub.worker.kubernetes.api import Api, Resource
-from confighub.worker.kubernetes.informers import Informer, Seen
+from confighub.worker.kubernetes.informers import Changed, Informer, Seen
 
 _LOG = logging.getLogger("confighub.worker")
 _SCALERS = ("autoscaling/v2", "HorizontalPodAutoscaler")
 # What controllers derive from other objects, labels included, is no unit's.
 _DERIVED = frozenset({"Endpoints", "EndpointSlice", "Event", "ControllerRevision", "PodMetrics", "NodeMetrics"})
+SCALED = frozenset({"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"})
+"""Kinds whose replicas an autoscaler may decide over."""
 _SYNC_S = 10.0
 
 
@@ -35,6 +37,8 @@ class Cluster:
         self._changes: dict[str, asyncio.Event] = {}
         self.dirty: set[str] = set()
         self.has_dirty = asyncio.Event()
+        self.claimants: dict[inventory.Identity, Seen] = {}
+        """Objects with a unit's label that this worker's field manager never applied: somebody's copies."""
         self._is_found = False
 
     @property
@@ -77,16 +81,26 @@ class Cluster:
         """Return the watch on the unit objects of a kind, started and filled."""
         return await self._informer(resource, namespace, inventory.UNIT)
 
-    async def autoscaled(self, item: Manifest) -> bool:
-        """True when a HorizontalPodAutoscaler of anyone's decides over the object's replicas."""
+    async def autoscaled(self, item: Manifest, *, is_sure: bool = False) -> bool:
+        """True when a HorizontalPodAutoscaler of anyone's decides over the object's replicas.
+
+        A watch tells of a new one a moment late; ``is_sure`` asks the server when none is known yet.
+        """
         resource = await self.api.resource(*_SCALERS)
         if resource is None:
             return False
         namespace = str(item["metadata"].get("namespace") or "")
-        scalers = await self._informer(resource, namespace, "")
-        wanted = (item.get("kind"), item["metadata"].get("name"))
-        targets = (seen.item.get("spec", {}).get("scaleTargetRef", {}) for seen in scalers)
-        return any((target.get("kind"), target.get("name")) == wanted for target in targets)
+        scalers = await self._informer(resource, namespace, "", self._note_scaler)
+        wanted = str(item.get("kind")), namespace, str(item["metadata"].get("name"))
+        if any(_scaled(seen.item) == wanted for seen in scalers):
+            return True
+        if not is_sure:
+            return False
+        try:
+            items, _ = await self.api.listed(resource, namespace)
+        except Forbidden:
+            return False
+        return any(_scaled(one) == wanted for one in items)
 
     def of_unit(self, unit_id: str) -> dict[inventory.Identity, Seen]:
         """Return what is known to belong to the unit."""
@@ -149,11 +163,13 @@ class Cluster:
             raise kind(f"{resource.kind} {name} cannot be read: {answer.message}")
         return answer.body
 
-    async def _informer(self, resource: Resource, namespace: str, selector: str) -> Informer:
+    async def _informer(
+        self, resource: Resource, namespace: str, selector: str, changed: Changed | None = None
+    ) -> Informer:
         key = (f"{resource.group_version}/{resource.kind}", namespace, selector)
         informer = self._informers.get(key)
         if informer is None:
-            informer = Informer(self.api, resource, namespace, selector, self._note)
+            informer = Informer(self.api, resource, namespace, selector, changed or self._note)
             self._informers[key] = informer
         try:
             await asyncio.wait_for(informer.synced(), _SYNC_S)
@@ -167,6 +183,8 @@ class Cluster:
                 continue
             unit = str((seen.item["metadata"].get("labels") or {}).get(inventory.UNIT, ""))
             is_derived = seen.item.get("kind") in _DERIVED
+            if unit and seen.owner is None and not is_derived:
+                self._claim(seen, is_there=is_there)
             if not unit or (seen.owner is None and not is_derived):
                 continue
             if not is_derived:
@@ -174,6 +192,30 @@ class Cluster:
             self.dirty.add(unit)
             if event := self._changes.get(unit):
                 event.set()
+        self.has_dirty.set()
+
+    def _claim(self, seen: Seen, *, is_there: bool) -> None:
+        key = inventory.identity(seen.item)
+        if is_there:
+            self.claimants[key] = seen
+        else:
+            self.claimants.pop(key, None)
+        self.tell_namespace(key[2])
+
+    def tell_namespace(self, name: str) -> None:
+        """Have the unit told again that has the namespace, if one has."""
+        wanted = ("", "Namespace", "", name)
+        self.dirty.update(unit for unit, there in self._by_unit.items() if wanted in there)
+        self.has_dirty.set()
+
+    def _note_scaler(self, before: Seen | None, after: Seen | None) -> None:
+        """Have the units told again whose replicas an autoscaler took over or let go."""
+        scaled = {_scaled(seen.item) for seen in (before, after) if seen}
+        if before and after and len(scaled) == 1:
+            return
+        for unit, there in self._by_unit.items():
+            if any(key[1:] in scaled for key in there):
+                self.dirty.add(unit)
         self.has_dirty.set()
 
     def _keep(self, unit: str, seen: Seen, *, is_there: bool) -> None:
@@ -184,3 +226,9 @@ class Cluster:
             self._by_unit[unit].pop(key, None)
             if not self._by_unit[unit]:
                 del self._by_unit[unit]
+
+
+def _scaled(scaler: Manifest) -> tuple[str, str, str]:
+    """Return kind, namespace and name of what an autoscaler scales."""
+    target = (scaler.get("spec") or {}).get("scaleTargetRef") or {}
+    return str(target.get("kind")), str(scaler["metadata"].get("namespace") or ""), str(target.get("name"))

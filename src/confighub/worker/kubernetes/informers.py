@@ -28,11 +28,15 @@ _REFUSED_PAUSE_S = 30.0
 
 @dataclass(frozen=True)
 class Seen:
-    """An object as it was last seen; ``item`` is without managedFields, ``foreign`` what others added to it."""
+    """An object as it was last seen; ``item`` is without managedFields, ``foreign`` what others added to it.
+
+    ``makers`` are the people and other deployers that manage an object of no unit, in the order of managedFields.
+    """
 
     item: Manifest
     owner: Owner | None
     foreign: tuple[str, ...]
+    makers: tuple[str, ...] = ()
 
     @property
     def version(self) -> int:
@@ -44,8 +48,9 @@ class Seen:
         """Read what counts from the managedFields and let go of them."""
         owner = inventory.owner(item)
         foreign = tuple(str(one) for one in ownership.additions(item, to_leaves=True)) if owner else ()
+        makers = () if owner else ownership.makers(item)
         metadata = {key: value for key, value in item["metadata"].items() if key != "managedFields"}
-        return cls({**item, "metadata": metadata}, owner, foreign)
+        return cls({**item, "metadata": metadata}, owner, foreign, makers)
 
 
 Changed = Callable[[Seen | None, Seen | None], None]
@@ -55,11 +60,19 @@ Changed = Callable[[Seen | None, Seen | None], None]
 class Informer:
     """One kind in one namespace, all namespaces when it is empty; ``selector`` chooses by labels."""
 
-    def __init__(self, api: Api, resource: Resource, namespace: str, selector: str, changed: Changed) -> None:
+    def __init__(
+        self,
+        api: Api,
+        resource: Resource,
+        namespace: str,
+        selector: str,
+        changed: Changed,
+        read: Callable[[Manifest], Seen] = Seen.of,
+    ) -> None:
         self.resource, self.namespace = resource, namespace
         self.trouble = ""
         self.lists, self.watches = 0, 0
-        self._api, self._selector, self._changed = api, selector, changed
+        self._api, self._selector, self._changed, self._read = api, selector, changed, read
         self._seen: dict[tuple[str, str], Seen] = {}
         self._version = ""
         self._is_synced = asyncio.Event()
@@ -137,7 +150,7 @@ class Informer:
             if kind == "DELETED":
                 self._drop(item)
             elif kind != "BOOKMARK":
-                self._put(Seen.of(item))
+                self._put(self._read(item))
 
     def _refused(self, status: Manifest) -> None:
         if status.get("code") == 410:
@@ -152,7 +165,7 @@ class Informer:
         for key in [key for key in self._seen if key not in there]:
             self._changed(self._seen.pop(key), None)
         for item in items:
-            self._put(Seen.of(item))
+            self._put(self._read(item))
 
     def _put(self, seen: Seen) -> None:
         key = _key(seen.item)

@@ -24,6 +24,12 @@ MARKS = "confighub.com/"
 FOREIGN = "confighub.com/foreign"
 """The annotation of live state that lists fields which others have added, one a line; it is on no real object."""
 
+STRANGERS = "confighub.com/strangers"
+"""The annotation of a live Namespace that lists what is in it and of no unit, one a line; it is on no real object."""
+
+AUTOSCALED = "confighub.com/autoscaled"
+"""The annotation of a live workload, "true" where an autoscaler decides over its replicas; it is on no real object."""
+
 FORCE = "confighub.com/force-conflicts"
 """An annotation that a unit's author may set to "true": take over what another field manager owns."""
 

@@ -17,8 +17,9 @@ from confighub.worker.apply_order import in_apply_order
 from confighub.worker.documents import Manifest
 from confighub.worker.kubernetes import inventory, pods
 from confighub.worker.kubernetes.api import Resource
-from confighub.worker.kubernetes.cluster import Cluster
+from confighub.worker.kubernetes.cluster import SCALED, Cluster
 from confighub.worker.kubernetes.informers import Seen
+from confighub.worker.kubernetes.strangers import Strangers
 
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 SLICE = Resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", is_namespaced=True)
@@ -34,7 +35,7 @@ class LiveView:
     """Shows a cluster's objects to the hub."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+        self._cluster, self._strangers = cluster, Strangers(cluster)
         self._kept: dict[str, tuple[float, Manifest | None]] = {}
 
     async def objects(self, seen: Iterable[Seen]) -> list[Manifest]:
@@ -46,14 +47,28 @@ class LiveView:
 
     async def _shown(self, seen: Seen) -> Manifest:
         item = without_secrets(inventory.unmarked(seen.item))
-        if seen.foreign:
-            annotations = {**(item["metadata"].get("annotations") or {}), inventory.FOREIGN: "\n".join(seen.foreign)}
+        if notes := await self._notes(seen):
+            annotations = {**(item["metadata"].get("annotations") or {}), **notes}
             item = {**item, "metadata": {**item["metadata"], "annotations": annotations}}
         more = await self._more(item)
         if more is None:
             return item
         status = item.get("status") or {}
         return {**item, "status": {**status, "conditions": [more, *(status.get("conditions") or [])]}}
+
+    async def _notes(self, seen: Seen) -> dict[str, str]:
+        """Return what others did to the object, or in it, as annotations."""
+        notes = {inventory.FOREIGN: "\n".join(seen.foreign)} if seen.foreign else {}
+        kind = seen.item.get("kind")
+        if kind == "Namespace" and (strangers := self._strangers.of(seen.item["metadata"]["name"])):
+            notes[inventory.STRANGERS] = "\n".join(strangers)
+        if kind in SCALED and await self._cluster.autoscaled(seen.item):
+            notes[inventory.AUTOSCALED] = "true"
+        return notes
+
+    async def close(self) -> None:
+        """End what is watched for this view alone."""
+        await self._strangers.close()
 
     async def _more(self, item: Manifest) -> Manifest | None:
         kind = item.get("kind")

@@ -86,6 +86,18 @@ def additions(item: Manifest, *, to_leaves: bool = False) -> list[Addition]:
     return found
 
 
+def makers(item: Manifest) -> tuple[str, ...]:
+    """Return the managers of the object's content that are no programs of the cluster, in the order of managedFields.
+
+    An object that says nothing, such as a ConfigMap without data, has no manager: its maker is ``unknown``.
+    """
+    entries = (item.get("metadata") or {}).get("managedFields") or []
+    if not entries:
+        return ("unknown",)
+    named = [str(entry.get("manager", "")) for entry in entries if not entry.get("subresource")]
+    return tuple(dict.fromkeys(one for one in named if not is_controller(one)))
+
+
 def owners(item: Manifest, steps: Sequence[str]) -> list[str]:
     """Return the managers that own the field, in the order of managedFields; status entries included."""
     entries = (item.get("metadata") or {}).get("managedFields") or []
