@@ -35,7 +35,7 @@ _REMAINS = 3
 @click.option(
     "--interval",
     type=Seconds(is_positive=True),
-    default=1.0,
+    default=0.5,
     show_default=True,
     metavar="SECONDS",
     help="How often it is looked.",
@@ -106,7 +106,7 @@ def drift_detector(
     site = open_site(data, say)
     watched = find_watched(
         site.hub,
-        _spaces(site, spaces),
+        spaces_named(site, spaces),
         sets=[name for name in (sets or "").split(",") if name],
         filters=filters,
         namespace=namespace or "",
@@ -114,7 +114,7 @@ def drift_detector(
     options = Options(
         policy=_policy(policy_file, auto_correct),
         breaker=Breaker(max_corrections, window),
-        receivers=_receivers(webhooks, slacks, alertmanagers),
+        receivers=receivers_of(webhooks, slacks, alertmanagers),
         is_dry_run=dry_run,
         forced=_forced(site, watched, corrected, accepted),
     )
@@ -159,7 +159,7 @@ def _summary(looked_at: int, found: list[Handled]) -> None:
         print(f"{counted(len(found), 'unit')} of {looked_at} drifted, {left} still do")
 
 
-def _spaces(site: Site, named: tuple[str, ...]) -> list[str]:
+def spaces_named(site: Site, named: tuple[str, ...]) -> list[str]:
     """Return the slugs of the spaces; an environment's name is short for the project's space of it."""
     if not named:
         raise BadRequest("which space?", hint="--space prod, --space '*'")
@@ -181,9 +181,10 @@ def _policy(file: str | None, auto_correct: str) -> Policy:
     return Policy(rules, Risk.LOW if auto_correct == "low" else None)
 
 
-def _receivers(
+def receivers_of(
     webhooks: tuple[str, ...], slacks: tuple[str, ...], alertmanagers: tuple[str, ...]
 ) -> tuple[Receiver, ...]:
+    """Return who gets alerts, each in the form of its kind. Raises: BadRequest for what is no web address."""
     from confighub.operations.alerts import Receiver
 
     return (

@@ -140,6 +140,32 @@ def test_objects_that_are_gone_or_were_added() -> None:
         patch_of(found[0])
 
 
+STRANGERS = """\
+apps/v1 Deployment miner by kubectl-create
+rbac.authorization.k8s.io/v1 Role open by helm
+v1 ConfigMap notes by kubectl-create, kubectl-edit
+v1 Service door by kubectl-create"""
+
+
+def test_objects_of_no_unit_are_differences_of_the_namespace_that_they_are_in() -> None:
+    wanted = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    live = {**wanted, "metadata": {"name": "shop", "annotations": {"confighub.com/strangers": STRANGERS}}}
+
+    found = compare([wanted], [live], is_exact=False)
+
+    assert [str(one) for one in found] == [
+        "Deployment/miner is in namespace shop and of no unit",
+        "Role/open is in namespace shop and of no unit",
+        "ConfigMap/notes is in namespace shop and of no unit",
+        "Service/door is in namespace shop and of no unit",
+    ]
+    assert [risk_of(one)[0] for one in found] == [Risk.HIGH, Risk.HIGH, Risk.LOW, Risk.MEDIUM]
+    assert [one.who for one in found] == ["kubectl-create", "helm", "kubectl-create, kubectl-edit", "kubectl-create"]
+    assert {one.namespace for one in found} == {"shop"}
+    with pytest.raises(BadRequest, match="cannot take that over"):
+        patch_of(found[0])
+
+
 def test_the_patch_of_a_difference_names_list_items_by_their_keys() -> None:
     image = compare([WEB], [changed(f"{FIRST}.image", "example/web:v9")], is_exact=True)[0]
     label = compare([WEB], [changed("metadata.labels.app", "x")], is_exact=True)[0]

@@ -59,7 +59,7 @@ class Cluster:
 
     def change(self, unit_id: str, **spec: Any) -> None:
         """Change the object of a unit past the hub; its worker tells at once."""
-        self.objects[unit_id][0]["spec"].update(spec)
+        self.objects[unit_id][0].setdefault("spec", {}).update(spec)
         blob = b64encode(json.dumps(self.objects[unit_id]).encode()).decode()
         unit = self.stage.hub.units.get(unit_id, space_id=self.stage.space_id)["Unit"]
         pushed = {"UnitID": unit_id, "SpaceID": self.stage.space_id, "RevisionNum": unit["LiveRevisionNum"]}
@@ -283,6 +283,81 @@ def test_replicas_are_left_to_an_autoscaler(cluster: Cluster) -> None:
     cluster.change(unit_id, replicas=4)
 
     assert detector(dev).once() == []
+
+
+def test_replicas_that_the_worker_says_are_scaled_are_left_to_whoever_scales_them(cluster: Cluster) -> None:
+    dev = cluster.stage
+    unit_id = dev.unit("a")
+    bring_up(dev)
+    cluster.objects[unit_id][0]["metadata"]["annotations"] = {"confighub.com/autoscaled": "true"}
+    cluster.change(unit_id, replicas=4)
+
+    assert detector(dev).once() == []
+
+
+PLACE = """\
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: NAME
+  labels:
+    team: core
+"""
+
+
+def strange(cluster: Cluster, unit_id: str, *lines: str) -> None:
+    """Put objects of no unit into the unit's namespace."""
+    cluster.objects[unit_id][0]["metadata"]["annotations"] = {"confighub.com/strangers": "\n".join(lines)}
+    cluster.change(unit_id)
+
+
+def test_an_object_of_no_unit_is_told_and_never_corrected(cluster: Cluster) -> None:
+    dev = cluster.stage
+    unit_id = dev.unit("place", text=PLACE)
+    bring_up(dev)
+    strange(cluster, unit_id, "v1 ConfigMap notes by kubectl-create")
+
+    found = detector(dev).once() + detector(dev, forced={"place": "correct"}).once()
+
+    assert states(found) == [("place", "asked")] * 2
+    assert found[0].as_json()["differences"] == [
+        {
+            "resource": "ConfigMap/notes",
+            "path": None,
+            "expected": None,
+            "actual": "of no unit",
+            "risk": "LOW",
+            "rule": "data alone",
+            "changedBy": "kubectl-create",
+        }
+    ]
+    assert "cub unit import" in found[1].message
+    assert detector(dev).corrections(dev.hub.units.get(unit_id, space_id=dev.space_id)["Unit"]) == []
+
+
+def test_objects_of_no_unit_may_be_ignored_by_a_policy(cluster: Cluster) -> None:
+    dev = cluster.stage
+    unit_id = dev.unit("place", text=PLACE)
+    bring_up(dev)
+    strange(cluster, unit_id, "v1 ConfigMap notes by kubectl-create")
+
+    found = detector(dev, policy=Policy((Rule("ignore", kind="ConfigMap"),))).once()
+
+    assert states(found) == [("place", "ignored")]
+
+
+def test_what_differs_beside_an_object_of_no_unit_is_corrected(cluster: Cluster) -> None:
+    dev = cluster.stage
+    unit_id = dev.unit("place", text=PLACE)
+    bring_up(dev)
+    cluster.objects[unit_id][0]["metadata"]["labels"]["team"] = "other"
+    strange(cluster, unit_id, "apps/v1 Deployment miner by kubectl-create")
+
+    (found,) = detector(dev).once()
+
+    assert (found.state, found.remains) == ("corrected", True)
+    assert "Deployment/miner: left as found" in found.message
+    assert cluster.objects[unit_id][0]["metadata"]["labels"]["team"] == "core"
 
 
 def test_what_only_a_worker_reports_is_asked_about(cluster: Cluster) -> None:

@@ -23,6 +23,13 @@ Step = str | tuple[tuple[str, Any], ...]
 FOREIGN = "confighub.com/foreign"
 """The annotation in which a worker lists what others own: a line each, ``PATH by MANAGER``."""
 
+STRANGERS = "confighub.com/strangers"
+"""The annotation of a live Namespace with what is in it and of no unit: lines ``VERSION KIND NAME by MANAGER``."""
+
+AUTOSCALED = "confighub.com/autoscaled"
+"""The annotation of a live workload whose replicas an autoscaler decides over."""
+
+_STRANGE = "of no unit"
 _OWN = ("laptop.confighub/", "confighub.com/", "kubectl.kubernetes.io/", "deployment.kubernetes.io/")
 _SERVER_SIDE = frozenset(
     {"creationTimestamp", "deletionTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"}
@@ -35,7 +42,8 @@ class Difference:
     """One place where an object is not as its unit says.
 
     ``path`` is empty when the object as a whole is gone or was added. ``expected`` or ``actual`` is None where
-    there is nothing. ``who`` is the field manager that set the live value, empty when nobody knows.
+    there is nothing. ``who`` is the field manager that set the live value, empty when nobody knows. An object that
+    ``is_strange`` is nobody's: it was found in the unit's namespace, and no unit has it.
     """
 
     kind: str
@@ -57,8 +65,15 @@ class Difference:
         """The object as ``Deployment/web``."""
         return f"{self.kind}/{self.name}"
 
+    @property
+    def is_strange(self) -> bool:
+        """Whether it is a whole object that no unit has."""
+        return not self.steps and self.actual == _STRANGE
+
     def __str__(self) -> str:
         what = f"{self.resource} {self.path}".rstrip()
+        if self.is_strange:
+            return f"{what} is in namespace {self.namespace} and of no unit"
         if not self.steps:
             return f"{what} is gone" if self.actual is None else f"{what} is not in the unit"
         return f"{what} is {brief(self.actual)} and not {brief(self.expected)}"
@@ -69,13 +84,14 @@ def compare(wanted: Sequence[Manifest], live: Sequence[Manifest], *, is_exact: b
 
     ``is_exact`` says that the live objects hold nothing that was not applied.
     """
-    there = {_identity(item): item for item in live}
+    there = {identity(item): item for item in live}
     found: list[Difference] = []
     for document in wanted:
-        item = there.pop(_identity(document), None)
+        item = there.pop(identity(document), None)
         if item is None:
             found.append(_of(document, (), expected="present", actual=None))
             continue
+        found += _strangers(item)
         owners = _owners(item)
         pairs = list(_differing(_plain(document), _plain(item), (), is_exact))
         known = {shown(steps) for steps, _, _ in pairs}
@@ -88,6 +104,11 @@ def compare(wanted: Sequence[Manifest], live: Sequence[Manifest], *, is_exact: b
                 and not _says(document, path)
             ]
     return found + [_of(item, (), expected=None, actual="present") for item in there.values()]
+
+
+def is_autoscaled(item: Manifest) -> bool:
+    """Whether the worker says that an autoscaler decides over the object's replicas."""
+    return ((item.get("metadata") or {}).get("annotations") or {}).get(AUTOSCALED) == "true"
 
 
 def shown(steps: Iterable[Step]) -> str:
@@ -132,7 +153,8 @@ def _names(document: Manifest) -> dict[str, str]:
     }
 
 
-def _identity(item: Manifest) -> tuple[str, ...]:
+def identity(item: Manifest) -> tuple[str, ...]:
+    """Return group, kind, namespace and name of an object."""
     names = _names(item)
     return names["api_version"].rpartition("/")[0], names["kind"], names["namespace"], names["name"]
 
@@ -150,6 +172,17 @@ def _owners(item: Manifest) -> dict[str, str]:
     text = str(((item.get("metadata") or {}).get("annotations") or {}).get(FOREIGN) or "")
     split = (line.rpartition(" by ") for line in text.splitlines() if " by " in line)
     return {path: who for path, _, who in split}
+
+
+def _strangers(item: Manifest) -> Iterable[Difference]:
+    metadata = item.get("metadata") or {}
+    text = str((metadata.get("annotations") or {}).get(STRANGERS) or "") if item.get("kind") == "Namespace" else ""
+    for line in text.splitlines():
+        what, _, who = line.partition(" by ")
+        if len(names := what.split()) == 3:
+            version, kind, name = names
+            namespace = str(metadata.get("name", ""))
+            yield Difference(kind, name, namespace, version, (), expected=None, actual=_STRANGE, who=who)
 
 
 Found = tuple[tuple[Step, ...], Any, Any]

@@ -22,9 +22,9 @@ from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
 from confighub.errors import ConfigHubError, RetryLater
 from confighub.operations.alerts import Receiver, send
-from confighub.operations.drift.compare import Difference, Manifest, compare
+from confighub.operations.drift.compare import Difference, Manifest, compare, identity, is_autoscaled
 from confighub.operations.drift.correction import patch_of
-from confighub.operations.drift.outcome import Drifted, Handled, alert_of, command, in_words, ways_out
+from confighub.operations.drift.outcome import Drifted, Handled, alert_of, command, in_words, way_out_for, ways_out
 from confighub.operations.drift.risk import Action, Policy, Risk, highest
 from confighub.operations.drift.watched import Watched, live_records
 from confighub.operations.guard import Say
@@ -108,10 +108,13 @@ class Detector:
                     if handled.remains:
                         self._told[unit_id] = (one.key, time.monotonic() + self._silence_s(handled))
                     yield handled
+                is_new = any(one.key not in before for one in now)
                 before = {one.key for one in now}
+                pause_s = min(interval_s, _PAUSE_S) if is_new else interval_s
             except RetryLater as error:
                 self.say(f"waiting: {error.message}")
-            time.sleep(interval_s)
+                pause_s = interval_s
+            time.sleep(pause_s)
 
     def handle(self, drifted: Drifted) -> Handled:
         """Do about one unit's drift what the policy says, tell it, and return what was done.
@@ -152,6 +155,20 @@ class Detector:
         return [row for row in rows if row["Action"] == "apply" and str(row["Message"]).startswith(CORRECTED)]
 
     def _act(self, drifted: Drifted, handled: Handled) -> Handled:
+        """Act on what is of the unit; objects of no unit are told and left as they are, whatever was decided."""
+        place = {"space": drifted.space, "unit": drifted.slug}
+        policy = self.options.policy
+        strange = [one for one in drifted.differences if one.is_strange]
+        left = [one for one in strange if policy.action_for(one, **place) != "ignore"]
+        rest = replace(drifted, differences=tuple(one for one in drifted.differences if not one.is_strange))
+        if not left:
+            return self._act_on(rest, handled)
+        if not rest.differences:
+            return replace(handled, state="asked", message=way_out_for(left))
+        done = self._act_on(rest, handled)
+        return replace(done, message=f"{done.message}; {way_out_for(left)}", is_waiting=True)
+
+    def _act_on(self, drifted: Drifted, handled: Handled) -> Handled:
         space, slug = drifted.space, drifted.slug
         forced = self.options.forced.get(slug)
         wanted = [
@@ -195,7 +212,7 @@ class Detector:
             return replace(handled, state="failed", message=str(event.get("Message") or event["Status"]))
         number = unit["LiveRevisionNum"]
         deadline = time.monotonic() + min(self.options.timeout_s, 5.0)
-        while left := [one for one in self.look() if one.unit["UnitID"] == unit["UnitID"]]:
+        while left := [one for one in self.look() if one.unit["UnitID"] == unit["UnitID"] and not one.is_strange]:
             if time.monotonic() > deadline:
                 said = "; ".join(left[0].lines)
                 return replace(
@@ -254,7 +271,7 @@ class Detector:
         told = str(event.get("Message") or "it drifted") if is_told else ""
         live = _live_objects(unit)
         found = [] if live is None else self._differences(unit, live, is_exact=target.get("ProviderType") == "Laptop")
-        left = [one for one in found if self._is_autoscaled(str(unit["SpaceID"]), one)]
+        left = [one for one in found if self._is_autoscaled(str(unit["SpaceID"]), live or [], one)]
         rest = tuple(one for one in found if one not in left)
         if not rest and (found or not told):
             return None
@@ -277,11 +294,16 @@ class Detector:
             self._texts[key] = _documents(b64decode(revision.get("Data") or "").decode())
         return self._texts[key]
 
-    def _is_autoscaled(self, space_id: str, difference: Difference) -> bool:
-        """Whether an autoscaler that is live in the space scales the object; only then its replicas are no drift."""
+    def _is_autoscaled(self, space_id: str, live: list[Manifest], difference: Difference) -> bool:
+        """Whether an autoscaler scales the object, so that its replicas are no drift.
+
+        Its worker says so of any autoscaler; else one that is live in the space counts.
+        """
         if difference.path != "spec.replicas":
             return False
         wanted = difference.namespace, difference.kind, difference.name
+        if any(identity(one)[1:] == (wanted[1], wanted[0], wanted[2]) and is_autoscaled(one) for one in live):
+            return True
         records = self.hub.units.list(
             space_id=space_id, where="LiveRevisionNum > 0", select="Slug,LiveState", include=""
         )

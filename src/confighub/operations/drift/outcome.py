@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +34,11 @@ class Drifted:
     def key(self) -> tuple[str, ...]:
         """What makes two looks see the same."""
         return (str(self.unit["UnitID"]), self.told, *map(str, self.differences))
+
+    @property
+    def is_strange(self) -> bool:
+        """Whether nothing of the unit itself differs: there are only objects of no unit in its namespace."""
+        return bool(self.differences) and all(one.is_strange for one in self.differences)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -107,6 +112,15 @@ def in_words(handled: Handled) -> Iterator[str]:
 def command(drifted: Drifted, verb: str) -> str:
     """Return what a person types to decide."""
     return f"drift-detector --space {drifted.space} --{verb} {drifted.slug}"
+
+
+def way_out_for(strangers: Sequence[Difference]) -> str:
+    """Return what can be done about objects of no unit: nobody removes what nobody's unit made."""
+    named = ", ".join(one.resource for one in strangers)
+    return (
+        f"{named}: left as found, since no unit has it; delete what should not be there, bring in what should "
+        "(cub unit import), or have a policy ignore it"
+    )
 
 
 def ways_out(drifted: Drifted) -> str:

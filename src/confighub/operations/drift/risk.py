@@ -47,6 +47,7 @@ _DANGEROUS_PLACES = re.compile(
     r"secret|securityContext|serviceAccount|host(Network|PID|IPC|Path)|imagePullSecrets|automountServiceAccountToken",
     re.IGNORECASE,
 )
+_PROGRAMS = frozenset({"CronJob", "DaemonSet", "Deployment", "Job", "StatefulSet"})
 _RULES: tuple[tuple[re.Pattern[str], Risk, str], ...] = (
     (re.compile(r"^spec\.replicas$"), Risk.LOW, "a number of replicas"),
     (re.compile(r"^metadata\.(labels|annotations)\b"), Risk.LOW, "a label or annotation of the object itself"),
@@ -61,6 +62,10 @@ def risk_of(difference: Difference) -> tuple[Risk, str]:
     """Return the risk and the rule, as a sentence's end, that gave it."""
     if difference.kind in _DANGEROUS_KINDS:
         return Risk.HIGH, f"a {difference.kind} guards others"
+    if difference.is_strange:
+        if difference.kind in _PROGRAMS:
+            return Risk.HIGH, "a program that no unit describes"
+        return (Risk.LOW, "data alone") if difference.kind == "ConfigMap" else (Risk.MEDIUM, "an object of no unit")
     if not difference.steps:
         if difference.actual is not None:
             return Risk.HIGH, "correcting it would remove an object"
