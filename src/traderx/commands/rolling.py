@@ -32,6 +32,7 @@ def rollout_options(function: _Function) -> _Function:
         click.option("--lift", default="", metavar="REASON", help="Lift the version's quarantine first."),
         click.option("--abort", "aborts", is_flag=True, help="End the rollout under way and go back."),
         click.option("--prometheus", default="", metavar="URL", help="Judge by what this Prometheus has counted."),
+        click.option("--inside", is_flag=True, help="This machine reaches Services by their addresses in the cluster."),
         click.option(
             "--without-trades", is_flag=True, help="Leave the synthetic trades out: nothing is reached from here."
         ),
@@ -59,6 +60,7 @@ def canary(
     lift: str,
     aborts: bool,
     prometheus: str,
+    inside: bool,
     without_trades: bool,
     speed: float,
     schedule_file: str | None,
@@ -81,7 +83,7 @@ def canary(
     from traderx import canary as rollout
 
     stages = rollout.CanaryWish(schedule_file, p95_ms, speed, patience, prometheus)
-    evidence = Evidence(prometheus, rollout.read_schedule(stages).queries, without_trades)
+    evidence = Evidence(prometheus, rollout.read_schedule(stages).queries, without_trades, inside)
     wish = _wish("canary", service, environment, image, variables, evidence, approve=approve, lift=lift)
     asked = rollout.Rollout(environment, wish, aborts, stages=stages)
     if explain:
@@ -102,6 +104,7 @@ def blue_green(
     lift: str,
     aborts: bool,
     prometheus: str,
+    inside: bool,
     without_trades: bool,
     soak: float,
     validate: bool,
@@ -125,7 +128,7 @@ def blue_green(
 
         click.echo(rollout.validate(open_site(data, saying(as_json=True)), environment, service))
         return 0
-    evidence = Evidence(prometheus, without_trades=without_trades)
+    evidence = Evidence(prometheus, without_trades=without_trades, inside=inside)
     wish = _wish("blue-green", service, environment, image, variables, evidence, approve=approve, lift=lift)
     asked = Rollout(environment, wish, aborts, soak_s=soak)
     if explain:

@@ -55,23 +55,24 @@ def test_readings_tell_what_rose_since_the_first_and_what_is_missing(prometheus:
 
         # before the canary has traffic only the old side is there
         reading = at.look(nginx(STABLE, good=1000))
-        assert set(reading.missing) == {"new requests", "new errors", "new quick"}
+        assert set(reading.missing) == {"new requests", "new errors", "new quick", "old quick"}
 
         # the first figures of a side are where its counting begins
         reading = at.look(nginx(STABLE, good=1100), nginx(CANARY, good=10))
-        assert (reading.old, reading.new, reading.missing) == (Counts(100, 0, 0), Counts(), {})
+        assert (reading.old, reading.new) == (Counts(100, 0, 0), Counts())
+        assert set(reading.missing) == {"new quick"}
 
         # a status that was not there before counts in full; what is slow is what the bucket lacks
         reading = at.look(nginx(STABLE, good=1200), nginx(CANARY, good=50, bad=5, quick=45))
-        assert (reading.old, reading.new) == (Counts(200, 0, 0), Counts(45, 5, 10))
+        assert (reading.old, reading.new, reading.missing) == (Counts(200, 0, 0), Counts(45, 5, 10), {})
 
         # the exporter began anew: what it has now came since
         reading = at.look(nginx(STABLE, good=20), nginx(CANARY, good=4, bad=1))
         assert (reading.old, reading.new) == (Counts(220, 0, 0), Counts(50, 6, 10))
 
-        # without its bucket nothing of a side rises, and what was looked for is named
+        # without its bucket nothing is told of latency, and what was looked for is named
         reading = at.look(nginx(STABLE, good=40), nginx(CANARY, good=40, bad=1, le="0.5"))
-        assert reading.new == Counts(50, 6, 10)
+        assert reading.new == Counts(86, 6, 10)
         assert set(reading.missing) == {"new quick"}
         assert 'le=~"0.25' in reading.missing["new quick"]
 

@@ -50,7 +50,7 @@ def begin(place: Place, wish: Wish) -> tuple[Notebook, Record]:
         notebook, record = found
         _refuse_another(record, wish)
         notebook.claim(record)
-        place.approve = record.approve
+        place.approve, place.inside = record.approve, "inside" in record.before
         place.say(f"{record.kind} of {wish.service} to {record.image} goes on at step {record.step}")
         return notebook, record
     return _begin_anew(place, wish)
@@ -66,7 +66,7 @@ def abort(place: Place, wish: Wish) -> tuple[Notebook, Record]:
     if record.step in _PAST_RETURN:
         raise Conflict(f"{wish.service} is at step {record.step}", hint="let it end; then roll the old version out")
     notebook.claim(record)
-    place.approve = record.approve
+    place.approve, place.inside = record.approve, "inside" in record.before
     if not record.detected:
         note_breach(record, "abort", "ended by its operator")
         record.step, record.step_began = BACK, time.time()
@@ -89,6 +89,7 @@ def _begin_anew(place: Place, wish: Wish) -> tuple[Notebook, Record]:
     if not wish.image:
         raise BadRequest(f"no rollout of {wish.service} is under way, so say which image: --image :TAG")
     env = dict(wish.env or {})
+    place.inside = wish.evidence.inside
     subject = find_subject(place, wish.service)
     quarantined = refuse_quarantined(place, subject, image=wish.image, env=env, lift=wish.lift)
     ingresses = ingress_slugs(place)
@@ -108,8 +109,8 @@ def _begin_anew(place: Place, wish: Wish) -> tuple[Notebook, Record]:
     if not wish.evidence.without_trades and not place.address(str(subject.service["Slug"])):
         raise BadRequest(
             f"Service {subject.name} has no address that can be reached from here, so no version could be tried",
-            hint="let the cluster's probes and a Prometheus judge it: --without-trades --prometheus URL;"
-            " or bring the new version with bin/promote and bin/ordered-apply",
+            hint="say --inside where this machine is in the cluster's network, or let probes and a Prometheus judge it:"
+            " --without-trades --prometheus URL",
         )
     deployment, service = str(subject.deployment["Slug"]), str(subject.service["Slug"])
     _refuse_without_approval(place, wish, deployment, service)

@@ -117,12 +117,12 @@ class BlueGreen:
     def _validate(self) -> str:
         """Ask the new colour through its own Service, before anybody else does.
 
-        Where that cannot be reached, and somebody said so, it counts that the place reports all replicas as ready.
+        Where somebody said that it cannot be reached, it counts that the place reports all replicas as ready.
         """
-        address = self.place.address(self.own_slug)
-        if not address and not self.has_trades:
+        if not self.has_trades:
             self.place.say(f"  {self.colour} is ready by its probes; nobody asked it from here")
             return "switch"
+        address = self.place.address(self.own_slug)
         if not address:
             raise Breach("evidence", f"{self.own_name} has no address that can be reached from here")
         if why := self.options.is_healthy(address):

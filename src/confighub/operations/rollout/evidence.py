@@ -30,12 +30,14 @@ _LAPTOP = "Laptop"
 class Evidence:
     """What somebody asks to be judged by; empty for what fits the place.
 
-    ``without_trades`` leaves the synthetic trades out, for places where no version can be reached from here.
+    ``without_trades`` leaves the synthetic trades out, for places where no version can be reached from here; ``inside``
+    says that Services are reached by their addresses in the cluster.
     """
 
     prometheus: str = ""
     queries: Queries | None = None
     without_trades: bool = False
+    inside: bool = False
 
 
 def chosen(place: Place, subject: Subject, asked: Evidence) -> dict[str, str]:
@@ -54,7 +56,7 @@ def chosen(place: Place, subject: Subject, asked: Evidence) -> dict[str, str]:
         )
     if not url and asked.queries is not None:
         raise BadRequest("the schedule has queries, and no Prometheus to ask them", hint="name one: --prometheus URL")
-    known: dict[str, str] = {"trades": "no"} if asked.without_trades else {}
+    known = ({"trades": "no"} if asked.without_trades else {}) | ({"inside": "yes"} if asked.inside else {})
     if not url:
         return known
     fitting = "laptop" if is_on_laptop else "istio" if live_virtual_services(place, subject.name) else "nginx"

@@ -6,7 +6,6 @@ Everything may be asked for again: what is as wanted already is left alone. A hu
 from __future__ import annotations
 
 import json
-import socket
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,8 +32,6 @@ _AWAY_PAUSE_S = 0.5
 _RENEW_S = 150.0
 _HOLD_S = 600
 _HOLDER = "rollout"
-_REACH_S = 1.0
-"""How long it is tried to reach a Service inside a cluster; where there is a way it takes milliseconds."""
 
 
 class NotReady(ConfigHubError):
@@ -45,7 +42,9 @@ class NotReady(ConfigHubError):
 class Place:
     """One space. ``approve``: whoever started the rollout approves every revision that the rollout makes.
 
-    ``revive`` brings back a hub or worker that died; it is called while something is waited for.
+    ``revive`` brings back a hub or worker that died; it is called while something is waited for. ``inside``: this
+    machine reaches Services by their addresses in the cluster, which somebody has to say, since the same addresses may
+    lead to another cluster.
     """
 
     hub: HubClient
@@ -55,6 +54,7 @@ class Place:
     approve: bool = False
     timeout_s: float = 60.0
     revive: Callable[[], None] = lambda: None
+    inside: bool = False
     _held_at: float = 0.0
 
     def find(self, slug: str) -> Wire | None:
@@ -204,7 +204,7 @@ class Place:
     def address(self, slug: str) -> str:
         """Return the URL where a unit's Service or Ingress answers, empty while it does not.
 
-        A Service inside a cluster is reached by its own address from machines that have a way there, and only then.
+        A Service that is reached from its cluster alone has one ``inside`` only.
         """
         unit = self.find(slug)
         if unit is None or not int(unit.get("LiveRevisionNum") or 0):
@@ -212,7 +212,8 @@ class Place:
         found = self.status(str(unit["UnitID"])).get("Addresses") or []
         if found:
             return f"http://{found[0]['Host']}:{found[0]['Port']}"
-        return next(filter(None, (_inside(one) for one in self.live(slug) if one.get("kind") == "Service")), "")
+        live = self.live(slug) if self.inside else []
+        return next(filter(None, (_inside(one) for one in live if one.get("kind") == "Service")), "")
 
     def samples(self, ingress_slugs: Iterable[str]) -> list[metrics.Sample]:
         """Return what the environment's ingress has counted, read where its live state says.
@@ -284,14 +285,10 @@ class Place:
 
 
 def _inside(service: Mapping[str, Any]) -> str:
-    """Return the URL of a Service's address in its cluster, empty when it cannot be reached from here."""
+    """Return the URL of a Service's address in its cluster, empty when it has none."""
     spec = service.get("spec") or {}
     host, ports = str(spec.get("clusterIP") or ""), spec.get("ports") or []
     if host in ("", "None") or not ports:
-        return ""
-    try:
-        socket.create_connection((host, int(ports[0]["port"])), timeout=_REACH_S).close()
-    except OSError:
         return ""
     return f"http://{host}:{ports[0]['port']}"
 

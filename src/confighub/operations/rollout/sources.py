@@ -109,14 +109,22 @@ class PrometheusCounters:
             found.setdefault(one.labels.get(_PART, ""), []).append(one)
         return found
 
-    def _counts(self, side: str, found: Mapping[str, list[Series]], missing: Mapping[str, str]) -> Counts:
-        """Return what a side has risen by so far; while a part is missing none of it rises."""
-        parts = {what: f"{side} {what}" for what in ("requests", "errors", "quick")}
-        if not any(part in missing and part in self._asked() for part in parts.values()):
-            for part in parts.values():
-                self._rise(part, found.get(part, []))
-        requests, errors, quick = (round(self._rises.get(part, 0.0)) for part in parts.values())
-        return Counts(requests, errors, max(0, requests - quick))
+    def _counts(self, side: str, found: Mapping[str, list[Series]], missing: dict[str, str]) -> Counts:
+        """Return what a side has risen by so far; figures of which one is missing do not rise.
+
+        Latency is told by requests and those within the limit; where its first figures come now, nothing is told yet.
+        """
+        requests, errors, quick = (f"{side} {what}" for what in ("requests", "errors", "quick"))
+        if requests not in missing and errors not in missing:
+            self._rise(requests, found.get(requests, []))
+            self._rise(errors, found.get(errors, []))
+        if requests not in missing and quick not in missing:
+            if quick not in self._seen:
+                missing[quick] = f"the first figures of {quick}"
+            self._rise(f"{quick} of", found.get(requests, []))
+            self._rise(quick, found.get(quick, []))
+        slow = self._rises.get(f"{quick} of", 0.0) - self._rises.get(quick, 0.0)
+        return Counts(round(self._rises.get(requests, 0.0)), round(self._rises.get(errors, 0.0)), max(0, round(slow)))
 
     def _rise(self, part: str, found: list[Series]) -> None:
         seen = self._seen.get(part)
