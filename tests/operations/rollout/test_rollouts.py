@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from confighub.client.collection import quoted
-from confighub.errors import BadRequest, ConfigHubError, Conflict, Gated
+from confighub.errors import BadRequest, ConfigHubError, Conflict, Gated, RetryLater
 from confighub.operations import promote as promotion
 from confighub.operations import rollback
 from confighub.operations.deploy import Options as DeployOptions
@@ -19,7 +19,9 @@ from confighub.operations.rollout import blue_green, canary
 from confighub.operations.rollout.analysis import Limits
 from confighub.operations.rollout.beginning import Wish, abort, begin, under_way
 from confighub.operations.rollout.canary import read_subject
+from confighub.operations.rollout.evidence import Evidence
 from confighub.operations.rollout.quarantine import quarantine
+from confighub.operations.rollout.queries import KNOWN
 from confighub.operations.rollout.schedule import Stage as Share
 from confighub.operations.rollout.steps import Outcome
 from confighub.operations.rollout.trials import Trier
@@ -415,6 +417,41 @@ def test_a_quarantine_is_lifted_only_once_everything_else_allows_the_rollout(pro
 
         with pytest.raises(Conflict, match="in quarantine"):
             begin(shop.place(), wish("canary", approve=True))
+
+    opened(prod, use)
+
+
+@pytest.mark.parametrize("where", ["space", "target"])
+def test_the_prometheus_of_a_place_is_named_by_its_annotation(prod: Stage, where: str) -> None:
+    def use(shop: Shop, _: PlayedWorker) -> None:
+        hub, note = shop.stage.hub, {"Annotations": {"confighub.com/prometheus": "http://127.0.0.1:1"}}
+        if where == "space":
+            hub.spaces.patch(prod.space_id, note)
+        else:
+            hub.targets.patch(prod.target_id, note, space_id=prod.space_id)
+
+        # asked once before anything is made, so that nothing begins that could never be judged
+        for kind in ("canary", "blue-green"):
+            with pytest.raises(RetryLater, match=r"the Prometheus at http://127\.0\.0\.1:1 cannot be asked"):
+                begin(shop.place(), wish(kind, approve=True))
+
+        assert shop.slugs() == ["ingress", "shop-deployment", "shop-service"]
+        assert under_way(shop.place(), "shop") is None
+
+    opened(prod, use)
+
+
+def test_evidence_that_could_show_nothing_is_refused(prod: Stage) -> None:
+    def use(shop: Shop, _: PlayedWorker) -> None:
+        for evidence, reason in (
+            (Evidence(without_trades=True), "nothing would be seen of the new version"),
+            (Evidence(queries=KNOWN["nginx"]), "no Prometheus to ask them"),
+            (Evidence(prometheus="prometheus:9090"), "not the address of a Prometheus"),
+        ):
+            with pytest.raises(BadRequest, match=reason):
+                begin(shop.place(), wish("canary", approve=True, evidence=evidence))
+
+        assert shop.slugs() == ["ingress", "shop-deployment", "shop-service"]
 
     opened(prod, use)
 
