@@ -1,4 +1,7 @@
-"""Alerts to where people look: a webhook, Slack, an Alertmanager. One that is not delivered is told, never raised."""
+"""Alerts to where people look: a webhook, Slack, an Alertmanager, PagerDuty.
+
+One that is not delivered is told, never raised.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,14 @@ from urllib.parse import urlsplit
 from confighub.errors import BadRequest
 
 Severity = Literal["info", "warning", "critical"]
-Format = Literal["webhook", "slack", "alertmanager"]
+Format = Literal["webhook", "slack", "alertmanager", "pagerduty"]
+
+PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue"
 
 _TIMEOUT_S = 10.0
+_LONGEST_SUMMARY = 1024
+_SUBJECT = ("environment", "space", "service", "unit")
+"""Labels that say what an alert is about; the others say how it is now."""
 _MARKS = {"info": ":white_check_mark:", "warning": ":warning:", "critical": ":rotating_light:"}
 
 
@@ -33,14 +41,24 @@ class Alert:
 
 @dataclass(frozen=True)
 class Receiver:
-    """Where alerts go, and in which form."""
+    """Where alerts go, and in which form. ``channel`` is Slack's, ``key`` PagerDuty's routing key."""
 
     url: str
     format: Format = "webhook"
+    channel: str = ""
+    key: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if urlsplit(self.url).scheme not in ("http", "https"):
             raise BadRequest(f"alerts go to an http or https address, not to {self.url}")
+        if self.format == "pagerduty" and not self.key:
+            raise BadRequest("PagerDuty needs the routing key of a service", hint="set PAGERDUTY_ROUTING_KEY")
+
+
+def pagerduty_from(environ: Mapping[str, str]) -> Receiver:
+    """Return PagerDuty by PAGERDUTY_ROUTING_KEY, and PAGERDUTY_URL for another address. Raises: BadRequest."""
+    url = environ.get("PAGERDUTY_URL") or PAGERDUTY_URL
+    return Receiver(url, "pagerduty", key=environ.get("PAGERDUTY_ROUTING_KEY", ""))
 
 
 def send(alert: Alert, receiver: Receiver) -> str:
@@ -48,7 +66,7 @@ def send(alert: Alert, receiver: Receiver) -> str:
     url = receiver.url
     if receiver.format == "alertmanager" and not url.rstrip("/").endswith("/api/v2/alerts"):
         url = f"{url.rstrip('/')}/api/v2/alerts"
-    body = json.dumps(_BODIES[receiver.format](alert)).encode()
+    body = json.dumps(_BODIES[receiver.format](alert, receiver)).encode()
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 checked above
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S):  # noqa: S310
@@ -58,7 +76,7 @@ def send(alert: Alert, receiver: Receiver) -> str:
         return f"the alert was not delivered to {host}: {str(error).lower() or type(error).__name__}"
 
 
-def _webhook(alert: Alert) -> Any:
+def _webhook(alert: Alert, _: Receiver) -> Any:
     return {
         "name": alert.name,
         "title": alert.title,
@@ -69,19 +87,41 @@ def _webhook(alert: Alert) -> Any:
     }
 
 
-def _slack(alert: Alert) -> Any:
+def _slack(alert: Alert, receiver: Receiver) -> Any:
     """Source: Slack's incoming webhooks, ``text`` with blocks."""
     text = f"{_MARKS[alert.severity]} *{alert.title}*"
     more = "\n".join(f"• {line}" for line in alert.lines)
     blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": f"{text}\n{more}"[:2900]}}]
-    return {"text": alert.title, "blocks": blocks}
+    named = {"channel": receiver.channel} if receiver.channel else {}
+    return {"text": alert.title, "blocks": blocks, **named}
 
 
-def _alertmanager(alert: Alert) -> Any:
+def _alertmanager(alert: Alert, _: Receiver) -> Any:
     """Source: Alertmanager's API v2, PostAlerts."""
     labels = {**alert.labels, "alertname": alert.name, "severity": alert.severity}
     notes = {"summary": alert.title, "description": "\n".join(alert.lines)}
     return [{"labels": labels, "annotations": notes, "startsAt": alert.at.isoformat()}]
 
 
-_BODIES = {"webhook": _webhook, "slack": _slack, "alertmanager": _alertmanager}
+def _pagerduty(alert: Alert, receiver: Receiver) -> Any:
+    """Return an event of the incident of what the alert is about; what needs nobody any more resolves it.
+
+    Source: PagerDuty's Events API v2, alert events.
+    """
+    subject = [alert.labels[name] for name in _SUBJECT if name in alert.labels]
+    key = "/".join([alert.name, *subject])[:255]
+    event: dict[str, Any] = {"routing_key": receiver.key, "dedup_key": key}
+    if alert.severity == "info":
+        return {**event, "event_action": "resolve"}
+    payload = {
+        "summary": alert.title[:_LONGEST_SUMMARY],
+        "source": "/".join(subject) or "confighub",
+        "severity": alert.severity,
+        "timestamp": alert.at.isoformat(),
+        "class": alert.name,
+        "custom_details": {**alert.labels, "lines": list(alert.lines)},
+    }
+    return {**event, "event_action": "trigger", "payload": payload, "client": "confighub"}
+
+
+_BODIES = {"webhook": _webhook, "slack": _slack, "alertmanager": _alertmanager, "pagerduty": _pagerduty}
