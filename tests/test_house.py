@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from pathlib import Path
+
+import pytest
 
 REGISTRY_HOSTS = "|".join(
     host.replace(" ", r"\.")
@@ -38,6 +41,27 @@ def test_no_file_names_a_package_registry(project: Path) -> None:
 
 def test_no_file_holds_a_path_of_one_machine(project: Path) -> None:
     assert lines_matching(project, r"(^|[^\w./-])/(work|root|farm)/") == []
+
+
+@pytest.mark.requirement("R-002")
+def test_nothing_that_is_shipped_calls_kubectl(project: Path) -> None:
+    """People may pipe to it what our programs print; the programs themselves speak to API servers."""
+    shipped = [file for file in tracked_files(project) if file.relative_to(project).parts[0] not in ("tests", ".ci")]
+    scripts = [file for file in shipped if file.suffix != ".py" and file.read_bytes()[:2] == b"#!"]
+    commands = [
+        line for file in scripts for line in file.read_text().splitlines() if "kubectl" in line.partition("#")[0]
+    ]
+    words = [
+        f"{file.relative_to(project)}:{node.lineno}"
+        for file in shipped
+        if file.suffix == ".py"
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.split()[:1] == ["kubectl"]
+    ]
+
+    assert scripts
+    assert commands == []
+    assert [place for place in words if not place.startswith("benchmarks/")] == []
 
 
 def test_packages_start_empty(project: Path) -> None:

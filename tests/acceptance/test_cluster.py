@@ -6,7 +6,9 @@ import base64
 import json
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -113,6 +115,20 @@ def test_all_seventeen_units_run(deployed: Deployed) -> None:
     assert status["ready"]
     assert len(deployments(deployed.kube, "dev")) + len(services) == 15
     assert {one["metadata"]["name"] for one in ingresses} == {"traderx-ingress", "traderx-ingress-finos"}
+
+
+@pytest.mark.requirement("R-212")
+def test_a_change_is_on_the_cluster_within_the_poll_interval(deployed: Deployed) -> None:
+    path = "/api/v1/namespaces/traderx-dev/services/people-service"
+    patch = json.dumps({"metadata": {"annotations": {"example.com/round": "1"}}})
+    change = ("unit", "update", "people-service-service", "--space", deployed.system.space("dev"))
+
+    deployed.system.must("cub", *change, "--patch", "--data", patch)
+
+    def arrived() -> bool | None:
+        return "example.com/round" in (deployed.kube.get(path)["metadata"].get("annotations") or {}) or None
+
+    assert eventually("the change is applied by itself", arrived, timeout_s=10)
 
 
 @pytest.mark.requirement("R-001")
@@ -242,7 +258,7 @@ def test_what_is_on_a_cluster_is_not_brought_up_on_this_machine(deployed: Deploy
     assert before == {slug: unit["TargetID"] for slug, unit in deployed.system.units("dev").items()}
 
 
-@pytest.mark.requirement("R-294", "R-292", "R-295", "R-326")
+@pytest.mark.requirement("R-294", "R-292", "R-295", "R-326", "R-281", "R-282", "R-293", "R-289", "R-296")
 def test_prod_runs_with_three_replicas_once_approved_and_moves_to_another_cluster(
     deployed: Deployed, tmp_path: Path
 ) -> None:
@@ -266,6 +282,61 @@ def test_prod_runs_with_three_replicas_once_approved_and_moves_to_another_cluste
 
         system.must("apply-all", "prod", "--cluster", first)
         assert {unit["LiveRevisionNum"] > 0 for unit in system.units("prod").values()} == {True}
+
+        remove_namespace(other.kube, "traderx-prod")
+        with playing_velero(other.kube, "traderx-prod-backup"):
+            drilled = json.loads(system.must("traderx", "disaster", "drill", "prod", "--json").out)
+        said = {step["name"]: f"{step['state']}: {step['said']}" for step in drilled["steps"]}
+        assert "answers with 3 nodes" in said["look at the first place"]
+        assert said["other place ready"] == "done: all 3 nodes of traderx-prod-dr are Ready"
+        assert said["services run"].endswith(", 18 replicas")
+        assert "Completed, 12 objects" in said["Velero restore and describe"]
+        verdicts = {row["scenario"]: (row["verdict"], row["rpoSeconds"]) for row in drilled["table"]}
+        assert verdicts["environment failure (prod)"] == ("met", 0.0)
+        # there are no services to ask on pretended nodes, so what they would say is nobody's claim
+        assert verdicts["complete cluster failure"] == ("not measured", None)
+        assert ready(deployments(deployed.kube, "prod")) == replicas
+        eventually("nothing left there", lambda: is_gone(other.kube, "traderx-prod"))
+
+
+def is_gone(kube: Kube, namespace: str) -> bool:
+    """Tell whether the cluster has no such namespace."""
+    return kube.call("GET", f"/api/v1/namespaces/{namespace}").status_code == 404
+
+
+def remove_namespace(kube: Kube, namespace: str) -> None:
+    """Remove the namespace with all in it, and wait until it is gone."""
+    kube.delete(f"/api/v1/namespaces/{namespace}")
+    eventually(f"{namespace} gone", lambda: is_gone(kube, namespace), timeout_s=60)
+
+
+@contextmanager
+def playing_velero(kube: Kube, backup: str) -> Iterator[None]:
+    """Take Velero's part: its kinds, a finished backup, and restores that end well when they are asked for."""
+    kube.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "velero"}})
+    place = "/apis/velero.io/v1/namespaces/velero"
+    for kind in ("Backup", "Restore"):
+        kube.create(CRDS, definition("velero.io", kind, f"{kind.lower()}s"))
+        eventually(f"{kind}s are served", partial(served, kube, f"{place}/{kind.lower()}s"))
+    done = {"phase": "Completed", "completionTimestamp": "2026-10-03T02:00:41Z", "volumeSnapshotsCompleted": 2}
+    made = {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": backup, "namespace": "velero"}}
+    kube.create(f"{place}/backups", {**made, "status": {**done, "progress": {"itemsBackedUp": 40}}})
+    is_over = threading.Event()
+
+    def restore() -> None:
+        while not is_over.wait(0.2):
+            for one in kube.get(f"{place}/restores").get("items", []):
+                if not one.get("status"):
+                    one["status"] = {"phase": "Completed", "progress": {"itemsRestored": 12}, "warnings": 0}
+                    kube.call("PUT", f"{place}/restores/{one['metadata']['name']}", one)
+
+    velero = threading.Thread(target=restore)
+    velero.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        velero.join()
 
 
 def system_targets(system: System, environment: str) -> list[str]:

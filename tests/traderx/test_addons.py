@@ -164,6 +164,13 @@ def test_busy_services_spread_by_requests_and_leave_out_failing_replicas(project
     assert mesh[("PeerAuthentication", "traderx")]["spec"] == {"mtls": {"mode": "STRICT"}}
 
 
+@pytest.mark.requirement("R-145", "R-151")
+def test_the_mesh_is_asked_for_traces_of_every_service(project: Path) -> None:
+    spec = addon(project, "mesh")[("Telemetry", "traderx")]["spec"]
+
+    assert spec == {"tracing": [{"randomSamplingPercentage": 10}]}
+
+
 @pytest.mark.requirement("R-152")
 def test_mesh_subsets_are_labels_that_pods_carry(project: Path) -> None:
     rule = addon(project, "mesh")[("DestinationRule", "trade-service")]["spec"]
@@ -189,6 +196,7 @@ def test_only_the_layers_with_data_get_into_the_database(project: Path) -> None:
     assert container["securityContext"]["readOnlyRootFilesystem"]
 
 
+@pytest.mark.requirement("R-155")
 def test_the_door_from_outside_is_https_alone(project: Path) -> None:
     spec = addon(project, "ingress-load-balancer")[("Service", "traderx-ingress-controller")]["spec"]
 

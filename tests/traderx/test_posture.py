@@ -138,6 +138,20 @@ def test_what_a_mesh_brings_is_not_claimed_without_one(facts: Facts, sidecars: S
     assert sidecars == "met" or told["mesh sidecars"].startswith("not enforced: ")
 
 
+@pytest.mark.requirement("R-182")
+@pytest.mark.parametrize(
+    ("annotations", "wanted"),
+    [
+        ({}, "missing"),
+        ({"external-dns.alpha.kubernetes.io/hostname": "traderx.example.com"}, "missing"),
+        # asked for; how DNS answers elsewhere is not seen from here
+        ({"external-dns.alpha.kubernetes.io/aws-geolocation-continent-code": "EU"}, "unknown"),
+    ],
+)
+def test_geography_is_never_claimed_to_be_routed(annotations: dict[str, str], wanted: State) -> None:
+    assert state(replace(CLUSTER, ingresses=[ingress(annotations)]), "geo-DNS") == wanted
+
+
 def test_volumes_count_by_what_their_class_says() -> None:
     encrypting: dict[str, Any] = {"parameters": {"encrypted": "true"}}
 

@@ -99,6 +99,25 @@ def test_units_add_up_to_seventeen() -> None:
     }
 
 
+@pytest.mark.requirement(*(f"R-{number:03}" for number in range(73, 78)), "R-079", "R-080")
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [
+        ("reference-data", 1),
+        ("people-service", 2),
+        ("account-service", 3),
+        ("position-service", 4),
+        ("trade-service", 5),
+        ("trade-feed", 7),
+        ("web-gui", 8),
+    ],
+)
+def test_a_service_is_a_deployment_and_a_service_of_the_same_order(name: str, order: int) -> None:
+    rows = {(row.slug, row.kind): row.order for row in topology.units() if row.service == name}
+
+    assert rows == {(f"{name}-deployment", "Deployment"): order, (f"{name}-service", "Service"): order}
+
+
 @pytest.mark.requirement("R-049", "R-048", "R-050", "R-051", "R-052")
 def test_totals_name_sixty_eight_units_beside_the_seeds_figure(project: Path) -> None:
     totals = yaml.safe_load((project / maps.TOPOLOGY_FILE).read_text(encoding="utf-8"))["totals"]

@@ -16,7 +16,7 @@ from tests.runtime.running import until
 from tests.worker.kubernetes.stage import Stage, new_unit
 
 KINDS = {
-    "mesh": ("PeerAuthentication", "VirtualService", "DestinationRule"),
+    "mesh": ("PeerAuthentication", "Telemetry", "VirtualService", "DestinationRule"),
     "monitors": ("ServiceMonitor", "PodMonitor"),
     "certificate-issuer": ("ClusterIssuer",),
     "backup-schedule": ("Schedule",),
@@ -45,7 +45,7 @@ def text_of(project: Path, addon: str, namespace: str) -> str:
     return text.replace("confighubplaceholder", namespace)
 
 
-@pytest.mark.requirement("R-143", "R-146", "R-153", "R-288", "R-312")
+@pytest.mark.requirement("R-143", "R-145", "R-146", "R-153", "R-288", "R-312")
 @pytest.mark.parametrize("addon", KINDS)
 def test_every_object_is_taken_as_it_is_written(defined: Kube, scene: Stage, project: Path, addon: str) -> None:
     text, unit = text_of(project, addon, scene.namespace), new_unit()
