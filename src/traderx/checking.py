@@ -54,12 +54,21 @@ def check_health(site: Site, environment: str) -> list[Finding]:
         if not unit.is_addon
     ]
     found += _workers(site, environment)
-    found.append(_drift(site, environment))
+    found.append(look_for_drift(site, environment))
     found += [_answers(name, f"{url}/health/ready") for name, url in status.services.items()]
     found.append(
         _answers("ingress", status.ingress) if status.ingress else Finding("ingress", False, "it has no address")
     )
     return found
+
+
+def look_for_drift(site: Site, environment: str) -> Finding:
+    """Return whether what runs is what the hub says is live; nothing is corrected."""
+    watched = find_watched(site.hub, [site.project.space(environment)], sets=(), filters=())
+    detector = Detector(site.hub, watched, Options(is_dry_run=True), lambda _: None)
+    found = detector.look()
+    said = "; ".join(line for one in found for line in one.lines)
+    return Finding("drift", not found, said or f"none in {detector.looked_at} units")
 
 
 def verify_data(site: Site, environment: str) -> list[Finding]:
@@ -119,14 +128,6 @@ def _workers(site: Site, environment: str) -> Iterator[Finding]:
     for one in site.hub.workers.list(space_id=site.space_id(environment)):
         worker = one["BridgeWorker"]
         yield Finding(f"worker {worker['Slug']}", worker.get("Condition") == "Ready", str(worker.get("Condition")))
-
-
-def _drift(site: Site, environment: str) -> Finding:
-    watched = find_watched(site.hub, [site.project.space(environment)], sets=(), filters=())
-    detector = Detector(site.hub, watched, Options(is_dry_run=True), lambda _: None)
-    found = detector.look()
-    said = "; ".join(line for one in found for line in one.lines)
-    return Finding("drift", not found, said or f"none in {detector.looked_at} units")
 
 
 def _answers(name: str, url: str) -> Finding:
