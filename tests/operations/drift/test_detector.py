@@ -224,11 +224,30 @@ def test_the_watch_goes_on_after_a_worker_that_was_away(cluster: Cluster) -> Non
     for unit_id in ids:
         cluster.change(unit_id, replicas=4)
 
-    handled = next(looking.watch(interval_s=0.05))
+    found: list[Handled] = []
 
-    assert states([handled]) == [("b", "corrected")]
-    assert said[0].startswith(f"waiting: {dev.space}/a: ")
+    def is_enough() -> bool:
+        return bool(found) and any(line.startswith(f"waiting: {dev.space}/a: ") for line in said)
+
+    found.extend(looking.watch(interval_s=0.05, until=is_enough))
+
+    assert states(found) == [("b", "corrected")]
     assert ids[0] not in looking._told
+
+
+def test_a_unit_that_takes_its_time_holds_up_no_other(cluster: Cluster) -> None:
+    dev = cluster.stage
+    ids = [dev.unit("a"), dev.unit("b")]
+    bring_up(dev)
+    cluster.silent.add(ids[0])
+    watch = detector(dev, timeout_s=30.0).watch(interval_s=0.05)
+    cluster.change(ids[0], replicas=4)
+    corrected = []
+    for replicas in (5, 6):
+        cluster.change(ids[1], replicas=replicas)
+        corrected.append(next(watch))
+
+    assert states(corrected) == [("b", "corrected")] * 2
 
 
 def test_what_failed_is_tried_again_after_its_share_of_the_window(cluster: Cluster) -> None:

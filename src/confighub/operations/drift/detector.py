@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ from confighub.errors import ConfigHubError, RetryLater
 from confighub.operations.alerts import Receiver, send
 from confighub.operations.drift.compare import Difference, Manifest, compare, identity, is_autoscaled
 from confighub.operations.drift.correction import patch_of
+from confighub.operations.drift.hands import Hands
 from confighub.operations.drift.outcome import Drifted, Handled, alert_of, command, in_words, way_out_for, ways_out
 from confighub.operations.drift.risk import Action, Policy, Risk, highest
 from confighub.operations.drift.watched import Watched, live_records
@@ -65,6 +67,7 @@ class Detector:
         self.hub, self.watched, self.options, self.say = hub, watched, options, say
         self._texts: dict[tuple[str, int], list[Manifest]] = {}
         self._told: dict[str, tuple[tuple[str, ...], float]] = {}
+        self._saying = threading.Lock()
         self.looked_at = 0
 
     def look(self) -> list[Drifted]:
@@ -85,28 +88,30 @@ class Detector:
     def watch(self, *, interval_s: float, until: Callable[[], bool] = lambda: False) -> Iterator[Handled]:
         """Yield what became of each drift as it comes, until told to stop; a hub that is away is waited for.
 
-        Drift that a person is asked about is told once, and again when it changes; what failed or was stopped is
-        tried again after a while, what only has to wait at the next look.
+        A unit whose correction takes its time holds up no other. Drift that a person is asked about is told once, and
+        again when it changes; what failed or was stopped is tried again after a while, what only has to wait at the
+        next look.
         """
         before: set[tuple[str, ...]] = set()
+        hands = Hands(self.handle)
         while not until():
             try:
                 now = self.look()
                 gone = {str(unit_id) for unit_id in self._told} - {str(one.unit["UnitID"]) for one in now}
-                for unit_id in gone:
+                for unit_id in gone - hands.busy:
                     self._told.pop(unit_id)
                 for one in now:
                     unit_id = str(one.unit["UnitID"])
                     told, until_s = self._told.get(unit_id, ((), 0.0))
-                    if one.key not in before or (told == one.key and time.monotonic() < until_s):
-                        continue
-                    try:
-                        handled = self.handle(one)
-                    except RetryLater as error:
-                        self.say(f"waiting: {one.space}/{one.slug}: {error.message}")
+                    if one.key in before and not (told == one.key and time.monotonic() < until_s):
+                        hands.take(one)
+                for one, handled in hands.done(_PAUSE_S if hands.busy else 0.0):
+                    if isinstance(handled, RetryLater):
+                        self.say(f"waiting: {one.space}/{one.slug}: {handled.message}")
                         continue
                     if handled.remains:
-                        self._told[unit_id] = (one.key, time.monotonic() + self._silence_s(handled))
+                        until_s = time.monotonic() + self._silence_s(handled)
+                        self._told[str(one.unit["UnitID"])] = (one.key, until_s)
                     yield handled
                 is_new = any(one.key not in before for one in now)
                 before = {one.key for one in now}
@@ -144,8 +149,9 @@ class Detector:
     def _tell(self, handled: Handled) -> Handled:
         if handled.state == "ignored":
             return handled
-        for line in in_words(handled):
-            self.say(line)
+        with self._saying:  # the lines of one unit stay together
+            for line in in_words(handled):
+                self.say(line)
         return replace(handled, undelivered=tuple(self._alert(handled)))
 
     def corrections(self, unit: Wire) -> list[Wire]:
@@ -156,10 +162,9 @@ class Detector:
 
     def _act(self, drifted: Drifted, handled: Handled) -> Handled:
         """Act on what is of the unit; objects of no unit are told and left as they are, whatever was decided."""
-        place = {"space": drifted.space, "unit": drifted.slug}
-        policy = self.options.policy
+        space, slug, policy = drifted.space, drifted.slug, self.options.policy
         strange = [one for one in drifted.differences if one.is_strange]
-        left = [one for one in strange if policy.action_for(one, **place) != "ignore"]
+        left = [one for one in strange if policy.action_for(one, space=space, unit=slug) != "ignore"]
         rest = replace(drifted, differences=tuple(one for one in drifted.differences if not one.is_strange))
         if not left:
             return self._act_on(rest, handled)
