@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +16,18 @@ from traderx.commands.lazy import Seconds, data_option, json_option, saying
 from traderx.wording import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from confighub.operations.alerts import Receiver
     from confighub.operations.drift.outcome import Handled
     from confighub.operations.drift.risk import Action, Policy, Rule
     from confighub.operations.drift.watched import Watched
+    from confighub.operations.explaining import Explainer
     from traderx.site import Site
 
 _STAGES = ("dev", "staging", "prod")
+_EXPLAINED_WITHIN_S = 10.0
+"""How long a correction waits for an explanation at most."""
 _REMAINS = 3
 """The exit status when drift is left that somebody must decide about."""
 
@@ -65,6 +71,8 @@ _REMAINS = 3
 @click.option("--webhook", "webhooks", multiple=True, metavar="URL", help="Send alerts there as JSON.")
 @click.option("--slack", "slacks", multiple=True, metavar="URL", help="Send alerts to this Slack webhook.")
 @click.option("--alertmanager", "alertmanagers", multiple=True, metavar="URL", help="Send alerts to this Alertmanager.")
+@click.option("--pagerduty", is_flag=True, help="Send alerts to PagerDuty, by PAGERDUTY_ROUTING_KEY.")
+@click.option("--without-claude", is_flag=True, help="By rules alone, also where a key for Claude is set.")
 @click.option("--history", metavar="UNIT", help="Only show when this unit was corrected, by whom and why.")
 @json_option
 @data_option
@@ -86,6 +94,8 @@ def drift_detector(
     webhooks: tuple[str, ...],
     slacks: tuple[str, ...],
     alertmanagers: tuple[str, ...],
+    pagerduty: bool,
+    without_claude: bool,
     history: str | None,
     as_json: bool,
     data: str | None,
@@ -93,7 +103,8 @@ def drift_detector(
     """Find what runs otherwise than its unit says, and correct it.
 
     Replicas and labels (low risk) are corrected by applying the live revision again; everything else is asked about,
-    with the commands that decide. A policy is a list of rules, the first that fits counts:
+    with the commands that decide. Where ANTHROPIC_API_KEY is set, Claude explains; it may raise a risk, and no more.
+    A policy is a list of rules, the first that fits counts:
     `[{path: spec.replicas, unit: web-*, action: accept}, {kind: ConfigMap, action: ignore}]`.
 
     Example: bin/drift-detector --sets critical-services --space prod --once --json
@@ -114,9 +125,10 @@ def drift_detector(
     options = Options(
         policy=_policy(policy_file, auto_correct),
         breaker=Breaker(max_corrections, window),
-        receivers=receivers_of(webhooks, slacks, alertmanagers),
+        receivers=receivers_of(webhooks, slacks, alertmanagers, has_pagerduty=pagerduty),
         is_dry_run=dry_run,
         forced=_forced(site, watched, corrected, accepted),
+        explainer=None if without_claude else _explainer(say),
     )
     detector = Detector(site.hub, watched, options, say)
     if history:
@@ -182,16 +194,31 @@ def _policy(file: str | None, auto_correct: str) -> Policy:
 
 
 def receivers_of(
-    webhooks: tuple[str, ...], slacks: tuple[str, ...], alertmanagers: tuple[str, ...]
+    webhooks: tuple[str, ...],
+    slacks: tuple[str, ...],
+    alertmanagers: tuple[str, ...],
+    *,
+    has_pagerduty: bool = False,
 ) -> tuple[Receiver, ...]:
     """Return who gets alerts, each in the form of its kind. Raises: BadRequest for what is no web address."""
-    from confighub.operations.alerts import Receiver
+    from confighub.operations.alerts import Receiver, pagerduty_from
 
     return (
         *(Receiver(url) for url in webhooks),
         *(Receiver(url, "slack") for url in slacks),
         *(Receiver(url, "alertmanager") for url in alertmanagers),
+        *((pagerduty_from(os.environ),) if has_pagerduty else ()),
     )
+
+
+def _explainer(say: Callable[[str], None]) -> Explainer | None:
+    """Return who explains; None without a key. A key that nobody can use is told."""
+    from confighub.operations.explaining import explainer_from
+
+    found = explainer_from(timeout_s=_EXPLAINED_WITHIN_S)
+    if found.key and found.absent:
+        say(f"by rules alone: {found.absent}")
+    return None if found.absent else found
 
 
 def _forced(site: Site, watched: Watched, corrected: tuple[str, ...], accepted: tuple[str, ...]) -> dict[str, Action]:

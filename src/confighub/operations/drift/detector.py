@@ -25,10 +25,12 @@ from confighub.errors import ConfigHubError, RetryLater
 from confighub.operations.alerts import Receiver, send
 from confighub.operations.drift.compare import Difference, Manifest, compare, identity, is_autoscaled
 from confighub.operations.drift.correction import patch_of
+from confighub.operations.drift.explained import explain
 from confighub.operations.drift.hands import Hands
 from confighub.operations.drift.outcome import Drifted, Handled, alert_of, command, in_words, way_out_for, ways_out
 from confighub.operations.drift.risk import Action, Policy, Risk, highest
 from confighub.operations.drift.watched import Watched, live_records
+from confighub.operations.explaining import Explainer, Explanation
 from confighub.operations.guard import Say
 
 CORRECTED = "drift corrected"
@@ -50,7 +52,10 @@ class Breaker:
 
 @dataclass(frozen=True)
 class Options:
-    """How drift is handled. ``forced`` says what a person decided for units by their slugs."""
+    """How drift is handled. ``forced`` says what a person decided for units by their slugs.
+
+    ``explainer`` is asked about what nobody decided, before anything is done; it may raise a risk.
+    """
 
     policy: Policy = field(default_factory=Policy)
     breaker: Breaker = field(default_factory=Breaker)
@@ -58,6 +63,7 @@ class Options:
     is_dry_run: bool = False
     timeout_s: float = 60.0
     forced: Mapping[str, Action] = field(default_factory=dict)
+    explainer: Explainer | None = None
 
 
 class Detector:
@@ -67,6 +73,7 @@ class Detector:
         self.hub, self.watched, self.options, self.say = hub, watched, options, say
         self._texts: dict[tuple[str, int], list[Manifest]] = {}
         self._told: dict[str, tuple[tuple[str, ...], float]] = {}
+        self._explained: dict[str, tuple[tuple[str, ...], Explanation]] = {}
         self._saying = threading.Lock()
         self.looked_at = 0
 
@@ -128,8 +135,25 @@ class Detector:
         """
         began = time.monotonic()
         risk = highest(drifted.differences) if drifted.differences else Risk.HIGH
-        handled = self._act(drifted, Handled(drifted, risk, "asked"))
+        explanation = self._explain(drifted, risk)
+        if explanation is not None and explanation.risk is not None:
+            risk = max(risk, explanation.risk)
+        handled = self._act(drifted, Handled(drifted, risk, "asked", explanation=explanation))
         return self._tell(replace(handled, seconds=time.monotonic() - began))
+
+    def _explain(self, drifted: Drifted, risk: Risk) -> Explanation | None:
+        """Return what the drift may mean; None where nobody can be asked, or where all is decided."""
+        explainer, policy = self.options.explainer, self.options.policy
+        actions = {policy.action_for(one, space=drifted.space, unit=drifted.slug) for one in drifted.differences}
+        if explainer is None or drifted.slug in self.options.forced or not actions - {"ignore"}:
+            return None
+        unit_id = str(drifted.unit["UnitID"])
+        key, known = self._explained.get(unit_id, ((), None))
+        if known is None or key != drifted.key:
+            known = explain(explainer, drifted, risk=risk)
+            if known.text:
+                self._explained[unit_id] = (drifted.key, known)
+        return known
 
     def _handle_once(self, drifted: Drifted) -> Handled:
         """Handle it when there is no next look: what would have to wait has failed."""
@@ -174,10 +198,11 @@ class Detector:
         return replace(done, message=f"{done.message}; {way_out_for(left)}", is_waiting=True)
 
     def _act_on(self, drifted: Drifted, handled: Handled) -> Handled:
-        space, slug = drifted.space, drifted.slug
+        space, slug, policy = drifted.space, drifted.slug, self.options.policy
         forced = self.options.forced.get(slug)
         wanted = [
-            (one, forced or self.options.policy.action_for(one, space=space, unit=slug)) for one in drifted.differences
+            (one, forced or policy.action_for(one, space=space, unit=slug, at_least=handled.raised))
+            for one in drifted.differences
         ]
         wanted_all: set[Action] = {action for _, action in wanted} - {"ignore"}
         if drifted.told and not wanted:

@@ -9,7 +9,8 @@ from typing import Literal
 from confighub.client.transport import Wire
 from confighub.operations.alerts import Alert, Severity
 from confighub.operations.drift.compare import Difference
-from confighub.operations.drift.risk import Risk, risk_of
+from confighub.operations.drift.risk import Risk, highest, risk_of
+from confighub.operations.explaining import Explanation
 
 State = Literal["corrected", "accepted", "asked", "ignored", "stopped", "failed", "would correct", "would accept"]
 
@@ -54,7 +55,8 @@ class Drifted:
 class Handled:
     """What became of one unit's drift. ``seconds`` is from the look that saw it to its end.
 
-    ``is_waiting`` tells that live values were accepted into a revision that could not be applied.
+    ``is_waiting`` tells that live values were accepted into a revision that could not be applied; ``explanation``
+    is None where nobody was asked for one.
     """
 
     drifted: Drifted
@@ -64,6 +66,23 @@ class Handled:
     seconds: float = 0.0
     undelivered: tuple[str, ...] = ()
     is_waiting: bool = False
+    explanation: Explanation | None = None
+
+    @property
+    def raised(self) -> Risk:
+        """The risk to which the explanation raised that of the rules; LOW where it did not."""
+        rules = highest(self.drifted.differences)
+        return self.risk if self.explanation is not None and self.risk > rules else Risk.LOW
+
+    @property
+    def explained(self) -> tuple[str, ...]:
+        """What the explanation says, or why there is none, as a line; empty where nobody was asked for one."""
+        if self.explanation is None:
+            return ()
+        if self.explanation.failure:
+            return (f"by the rules alone: {self.explanation.failure}",)
+        raised = f" (it raises the risk to {self.risk.name})" if self.raised > Risk.LOW else ""
+        return (f"Claude says{raised}: {' '.join(self.explanation.text.split())}",)
 
     @property
     def remains(self) -> bool:
@@ -95,6 +114,8 @@ class Handled:
             "autoscaled": [str(one) for one in self.drifted.autoscaled],
             "reported": self.drifted.told or None,
             "undelivered": list(self.undelivered),
+            "explanation": self.explanation.text or None if self.explanation else None,
+            "notExplained": self.explanation.failure or None if self.explanation else None,
         }
 
 
@@ -105,6 +126,8 @@ def in_words(handled: Handled) -> Iterator[str]:
     title = titles.get(handled.state, f"drift detected, {handled.state}")
     yield f"{drifted.space}/{drifted.slug}: {title} (risk {handled.risk.name})"
     for line in drifted.lines:
+        yield f"  {line}"
+    for line in handled.explained:
         yield f"  {line}"
     yield f"  {handled.message}"
 
@@ -150,5 +173,5 @@ def alert_of(handled: Handled) -> Alert:
             "risk": handled.risk.name,
             "action": handled.state.replace(" ", "-"),
         },
-        lines=(*drifted.lines, handled.message),
+        lines=(*drifted.lines, *handled.explained, handled.message),
     )

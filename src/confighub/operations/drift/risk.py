@@ -95,15 +95,15 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     auto_correct: Risk | None = Risk.LOW
 
-    def action_for(self, difference: Difference, *, space: str, unit: str) -> Action:
-        """Return what is to be done."""
+    def action_for(self, difference: Difference, *, space: str, unit: str, at_least: Risk = Risk.LOW) -> Action:
+        """Return what is to be done; the risk counts as ``at_least`` that much where no rule of the policy fits."""
         for rule in self.rules:
             pairs = ((space, rule.space), (unit, rule.unit), (difference.kind, rule.kind))
             # a list key such as [name=web] is no character class here
             path = rule.path.replace("[", "[[]")
             if all(fnmatch.fnmatchcase(*pair) for pair in pairs) and fnmatch.fnmatchcase(difference.path, path):
                 return rule.action
-        risk, _ = risk_of(difference)
+        risk = max(risk_of(difference)[0], at_least)
         return "correct" if self.auto_correct is not None and risk <= self.auto_correct else "ask"
 
 
