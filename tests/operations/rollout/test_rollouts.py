@@ -305,6 +305,8 @@ def test_a_whole_environment_goes_back_across_a_switch_of_colours(prod: Stage) -
         worker.applied.clear()
         assert rewound(shop, moment).results == []
         assert worker.applied == []
+        with pytest.raises(Conflict, match=r"v2 is in quarantine .*it was better before"):
+            begin(shop.place(), wish("canary", approve=True))
         place = shop.place()
         notebook, record = begin(place, Wish("blue-green", "shop", ":v3", approve=True))
         again = blue_green.BlueGreen(place, notebook, record, QUICK, trier=None).go()
@@ -342,6 +344,22 @@ def failing(event: Event, slug: str) -> Verdict:
         action = event["Data"]["Action"]
         return Verdict("Failed", f"{action}Failed", "the cluster is away", live_state=b"")
     return obey(event)
+
+
+def test_what_a_rewind_left_is_rolled_out_again_once_somebody_lifts_it(prod: Stage) -> None:
+    def use(shop: Shop, _: PlayedWorker) -> None:
+        moment = datetime.now(UTC).isoformat()
+        switch(shop)
+        rewound(shop, moment)
+        place = shop.place()
+
+        notebook, record = begin(place, wish("blue-green", approve=True, lift="it was the feed"))
+        outcome = blue_green.BlueGreen(place, notebook, record, QUICK, trier=None).go()
+
+        assert outcome.verdict == "promoted", outcome
+        assert any("quarantine of :v2 in shop-green lifted" in line for line in shop.said)
+
+    opened(prod, use)
 
 
 def test_a_rewind_is_refused_while_a_rollout_is_under_way(prod: Stage) -> None:

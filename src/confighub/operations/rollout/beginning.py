@@ -138,8 +138,7 @@ def _begin_anew(place: Place, wish: Wish) -> tuple[Notebook, Record]:
     )
     evidence.check(place, record)
     notebook = Notebook(place.hub, space_id=place.space_id, unit_id=str(subject.service["UnitID"]))
-    if quarantined is not None:
-        lift_quarantine(place, subject, quarantined, image=wish.image, reason=wish.lift)
+    lift_quarantine(place, quarantined, image=wish.image, reason=wish.lift)
     notebook.claim(record)
     place.approve = wish.approve
     return notebook, record

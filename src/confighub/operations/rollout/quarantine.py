@@ -8,42 +8,56 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
-from confighub.client.collection import quoted
+from confighub.client.collection import conjoined, quoted
 from confighub.client.transport import Wire
 from confighub.errors import Conflict
 from confighub.operations.rollout.place import Place
 from confighub.operations.rollout.record import Record
-from confighub.operations.rollout.subject import Subject, edited
+from confighub.operations.rollout.subject import Subject, containers_of, edited
 
 NOT_ITS_FAULT = frozenset({"evidence", "abort", "change"})
 """The checks that end a rollout without saying anything of the version."""
 
 
-def refuse_quarantined(place: Place, subject: Subject, *, image: str, env: Mapping[str, str], lift: str) -> Wire | None:
-    """Return the version's quarantine that is to be lifted, None when it is in none; nothing is lifted yet.
+def refuse_quarantined(place: Place, subject: Subject, *, image: str, env: Mapping[str, str], lift: str) -> list[Wire]:
+    """Return the version's quarantines that are to be lifted, empty when it is in none; nothing is lifted yet.
 
-    Raises: Conflict, with why it was taken back, when no reason for lifting it is given.
+    It may be in quarantine as a text of the unit itself, or as what the other colour ran. Raises: Conflict, with why it
+    was taken back, when no reason for lifting it is given.
     """
-    unit_id = str(subject.deployment["UnitID"])
-    sha = hashlib.sha256(edited(subject.deployment_text, subject.changes(image, env)).encode()).hexdigest()
-    known = place.hub.units.quarantines(where=f"UnitID = {quoted(unit_id)}")
-    found = next((one for one in known if one.get("DataSha") == sha), None)
-    if found is not None and not lift:
+    wanted = edited(subject.deployment_text, subject.changes(image, env))
+    sha = hashlib.sha256(wanted.encode()).hexdigest()
+    own, service = str(subject.deployment["UnitID"]), str((subject.deployment.get("Labels") or {}).get("service") or "")
+    where = f"Labels.service = {quoted(service)}" if service else f"UnitID = {quoted(own)}"
+    known = place.hub.units.quarantines(where=conjoined(where, f"SpaceID = {quoted(place.space_id)}"))
+    found = [
+        one
+        for one in known
+        if (one.get("DataSha") == sha if one["UnitID"] == own else _is_version(place, subject, one, wanted))
+    ]
+    if found and not lift:
         raise Conflict(
-            f"{image} is in quarantine since {str(found.get('CreatedAt'))[:16]}: {found.get('Reason')}",
+            f"{image} is in quarantine since {str(found[0].get('CreatedAt'))[:16]}: {found[0].get('Reason')}",
             hint="nothing was changed; roll out another version, or lift it: --lift REASON",
         )
     return found
 
 
-def lift_quarantine(place: Place, subject: Subject, found: Wire, *, image: str, reason: str) -> None:
-    """Let a version be rolled out again; ``found`` is its quarantine."""
-    number = int(found["RevisionNum"])
-    place.hub.units.lift(str(subject.deployment["UnitID"]), number, space_id=place.space_id, reason=reason)
-    place.say(f"quarantine of {image} lifted: {reason}")
+def _is_version(place: Place, subject: Subject, found: Wire, wanted: str) -> bool:
+    """Tell whether another colour's text in quarantine runs the same; its name and labels are its own."""
+    revision = place.hub.units.revision(str(found["UnitID"]), int(found["RevisionNum"]), space_id=place.space_id)
+    ours, theirs = (containers_of(text) for text in (wanted, b64decode(revision.get("Data") or "").decode()))
+    return bool(theirs) and ours.get(subject.container) == theirs.get(subject.container)
+
+
+def lift_quarantine(place: Place, found: Iterable[Wire], *, image: str, reason: str) -> None:
+    """Let a version be rolled out again; ``found`` are its quarantines."""
+    for one in found:
+        place.hub.units.lift(str(one["UnitID"]), int(one["RevisionNum"]), space_id=place.space_id, reason=reason)
+        place.say(f"quarantine of {image} in {one['UnitSlug']} lifted: {reason}")
 
 
 def quarantine(place: Place, subject: Subject, record: Record) -> None:

@@ -191,6 +191,13 @@ def edited(text: str, calls: Calls) -> str:
     return done.text
 
 
+def containers_of(text: str) -> dict[str, Object]:
+    """Return the containers of the Deployment among a unit's documents by name, empty without one."""
+    found = next((one for one in objects(text) if one.get("kind") == "Deployment"), {})
+    pod = ((found.get("spec") or {}).get("template") or {}).get("spec") or {}
+    return {str(one.get("name")): one for one in pod.get("containers") or []}
+
+
 def service_of(text: str) -> Object:
     """Return the Service among a unit's documents, empty without one."""
     return next((one for one in objects(text) if one.get("kind") == "Service"), {})
