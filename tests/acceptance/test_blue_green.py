@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -67,6 +68,20 @@ def test_a_colour_that_fails_in_the_soak_is_left_at_once_and_taken_away(rolled: 
     told = json.loads(ran.out)
     assert (ran.code, told["verdict"], told["check"]) == (3, "rolled back", "latency"), ran.text
     assert told["rolled_back_in_s"] < 30
+    assert traffic.failed == []
+    assert (active_slug(rolled), selector(rolled)) == (was, chosen)
+    assert eventually("ready", lambda: rolled.status()["ready"])
+
+
+def test_the_environment_goes_back_across_a_switch_without_a_failed_request(rolled: System) -> None:
+    ingress, was, chosen = rolled.status()["ingress"], active_slug(rolled), selector(rolled)
+    moment = datetime.now(UTC).isoformat()
+    rolled.must("blue-green", "trade-service", "dev", "--image", ":v1.1.0", "--env", "NOTE=left", "--soak", "1")
+    assert active_slug(rolled) != was
+
+    with Traffic(ingress, ACCOUNT, SYMBOL) as traffic:
+        rolled.must("traderx", "rewind", "dev", "--to", moment, "--reason", "slow")
+
     assert traffic.failed == []
     assert (active_slug(rolled), selector(rolled)) == (was, chosen)
     assert eventually("ready", lambda: rolled.status()["ready"])
