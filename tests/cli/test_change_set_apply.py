@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from confighub.operations import proposals
+from confighub.operations.proposals import Proposal, ProposedUnit
 from tests.api.conftest import hub_process, store_template  # noqa: F401 - fixtures
 from tests.api.running import PASSWORD, USER, HubProcess
 from tests.api.worker import Event, data_of
@@ -117,6 +119,51 @@ def test_a_failure_leaves_the_others_done_when_told_to(field: Field) -> None:
     assert ran.status == 1
     assert field.heads() == {NEW}
     assert field.live() == {"alpha": NEW, "beta": NEW}
+
+
+def propose(field: Field) -> None:
+    """Write down that all three units shall get the new version."""
+    stage = field.stage
+    heads = {one["Unit"]["UnitID"]: one["Unit"]["HeadRevisionNum"] for one in stage.hub.units.list(include="")}
+    units = [
+        ProposedUnit(unit_id, slug, heads[unit_id], [("set-image-reference", (slug, f":{NEW}"))])
+        for slug, unit_id in field.ids.items()
+    ]
+    proposals.write(
+        stage.hub, Proposal(slug="idea", space=stage.space, space_id=stage.space_id, why="newer is better", units=units)
+    )
+
+
+def test_a_proposal_is_shown_by_a_dry_run_and_made_otherwise(field: Field) -> None:
+    field.judge(lambda _slug, _version: False)
+    propose(field)
+
+    shown = field.cub.must("changeset", "apply", "idea", "--space", "shop", "--dry-run")
+
+    assert f"+        image: example/beta:{NEW}" in shown.out
+    assert "dry run: change set idea can be made: newer is better" in shown.out
+    assert field.heads() == {OLD}
+
+    field.cub.must("changeset", "apply", "idea", "--space", "shop")
+
+    assert field.heads() == {NEW}
+    assert field.live() == dict.fromkeys(UNITS, NEW)
+
+    field.cub.must("changeset", "apply", "idea", "--space", "shop", "--to", "start")
+
+    assert field.heads() == {OLD}
+
+
+def test_a_proposal_that_fails_is_taken_back(field: Field) -> None:
+    field.judge(lambda slug, version: (slug, version) == ("gamma", NEW))
+    propose(field)
+
+    ran = field.cub.run("changeset", "apply", "idea", "--space", "shop")
+
+    assert ran.status == 1
+    assert "change set idea was not applied, every unit is back where it was" in ran.err
+    assert field.heads() == {OLD}
+    assert field.live() == dict.fromkeys(UNITS, OLD)
 
 
 @pytest.mark.parametrize("does_fail", [False, True], ids=["and-it-works", "and-one-fails"])

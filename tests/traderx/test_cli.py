@@ -17,7 +17,10 @@ COMMANDS = [
     "canary",
     "check-connectivity",
     "check-health",
+    "cost",
+    "cost-optimizer",
     "data",
+    "deliver",
     "destroy",
     "disaster",
     "down",
@@ -26,9 +29,11 @@ COMMANDS = [
     "install-envs",
     "logs",
     "ordered-apply",
+    "patterns",
     "postmortem",
     "posture",
     "proj",
+    "prometheus",
     "promote",
     "quarantine",
     "rebuild",
@@ -39,6 +44,7 @@ COMMANDS = [
     "secrets",
     "service",
     "setup-worker",
+    "slack-notify",
     "status",
     "up",
     "verify-data",
@@ -48,7 +54,14 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    under = {"secrets": "create", "quarantine": "lift", "disaster": "drill", "data": "restore", "regions": "promote"}
+    under = {
+        "secrets": "create",
+        "quarantine": "lift",
+        "disaster": "drill",
+        "data": "restore",
+        "regions": "promote",
+        "cost": "diff",
+    }
     words = [command, *([under[command]] if command in under else [])]
 
     assert main([*words, "--help"]) == 0

@@ -111,6 +111,16 @@ def find(hub: HubClient, *, space: str, space_id: str) -> list[Proposal]:
     return [one for one in (read(change_set, space=space) for change_set in change_sets) if one]
 
 
+def withdraw(hub: HubClient, proposal: Proposal) -> None:
+    """Take a proposal away that nobody made, with its filter. Raises: BadRequest when it is made."""
+    if proposal.is_made:
+        raise BadRequest(f"change set {proposal.slug} of {proposal.space} is made, so it stays")
+    found = hub.change_sets.get(proposal.change_set_id, space_id=proposal.space_id, include="")["ChangeSet"]
+    hub.change_sets.delete(proposal.change_set_id, space_id=proposal.space_id)
+    if found.get("FilterID"):
+        hub.filters.delete(str(found["FilterID"]), space_id=proposal.space_id)
+
+
 def show(hub: HubClient, proposal: Proposal) -> list[Shown]:
     """Return what the proposal makes of each unit; nothing is changed.
 

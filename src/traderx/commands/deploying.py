@@ -147,12 +147,15 @@ def promote(
 ) -> int:
     """Bring what is newer in one stage to the next.
 
-    It is shown as a diff first, then done; local differences stay, and upstream values they keep out are listed.
+    It is shown as a diff first, with what it costs, then done; local differences stay, and upstream values they
+    keep out are listed.
     Nothing is approved by this. --explain shows the diff and stops.
 
     Example: bin/promote dev staging
     """
     from confighub.operations import promote as promotion
+    from confighub.operations.cost.comparing import of_promotion
+    from confighub.operations.cost.prices import load_prices
     from traderx.site import open_site
 
     say = saying(as_json)
@@ -163,14 +166,15 @@ def promote(
     if image and not explain:
         promotion.set_image(site.hub, space=from_space, image=image, say=say)
     shown = promotion.preview(site.hub, source=from_space, target=to_space, lateral=lateral)
-    for line in promotion.report(shown):
+    costs = of_promotion(site.hub, shown, load_prices())
+    for line in [*promotion.report(shown), *costs.lines()]:
         say(line)
     if not explain:
         promotion.promote(site.hub, shown)
         if shown.changes:
             say(f"{counted(len(shown.changes), 'unit')} of {target} promoted: {_next(site.hub, shown, target)}")
     if as_json:
-        print(json.dumps({**shown.as_json(), "promoted": not explain}, indent=2))
+        print(json.dumps({**shown.as_json(), "cost": costs.as_json(), "promoted": not explain}, indent=2))
     return 0
 
 

@@ -32,17 +32,18 @@ def gates(stage: Stage, unit_id: str) -> dict[str, bool]:
 @pytest.mark.requirement("R-009")
 def test_a_head_over_the_budget_is_not_applied_and_says_why(dev: Stage) -> None:
     unit_id = dev.unit("web", text=sized())
+    dev.unit("api", text=sized())
     # one pod of 1 CPU and 1 GiB costs 0.06 an hour, and vet-budget counts 730 hours
-    set_budget(dev.hub, space_id=dev.space_id, usd_per_month=Decimal("43.80"), price=price())
+    set_budget(dev.hub, space_id=dev.space_id, usd_per_month=Decimal("87.60"), price=price())
     assert GATE not in gates(dev, unit_id)
 
-    dev.hub.functions.invoke([call("set-replicas", 2)], space_id=dev.space_id)
+    dev.hub.functions.invoke([call("set-replicas", 2)], space_id=dev.space_id, where="Slug = 'web'")
 
     with pytest.raises(Gated, match=GATE):
         dev.hub.units.apply(unit_id, space_id=dev.space_id)
-    (record,) = dev.hub.units.list(space_id=dev.space_id)
+    (record,) = dev.hub.units.list(space_id=dev.space_id, where="Slug = 'web'")
     lines = list(why(dev.hub, record).lines())
-    assert any("the heads of the space cost 87.60 USD a month" in line for line in lines), lines
+    assert any("the heads of the space cost 131.40 USD a month" in line for line in lines), lines
 
 
 def test_the_gate_opens_when_another_unit_gets_cheaper(new_stage: Callable[..., Stage]) -> None:

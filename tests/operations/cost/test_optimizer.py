@@ -16,12 +16,13 @@ from confighub.errors import ConfigHubError, Gated
 from confighub.functions.costs import Cost
 from confighub.operations import deploy, proposals
 from confighub.operations.cost.advice import Advice, Risk, Rules, advise
-from confighub.operations.cost.comparing import costs_of, differences, signed, whole
-from confighub.operations.cost.optimizer import Advised, Report, analyse, carry_out, proposals_of, receipts
+from confighub.operations.cost.comparing import costs_of, differences, of_promotion, signed, whole
+from confighub.operations.cost.optimizer import Advised, Report, analyse, carry_out, proposals_of, receipts, write
 from confighub.operations.cost.spaces import SpaceCost, read_spaces
 from confighub.operations.cost.usage import Usage
 from confighub.operations.drift.watched import Watched, find_watched
 from confighub.operations.plan import in_order
+from confighub.operations.promote import preview
 from tests.api.worker import Event
 from tests.operations.cost.sized import RATES, as_written, prices, sized
 from tests.operations.playing import PlayedWorker, Stage, Verdict, refused
@@ -100,8 +101,21 @@ def test_the_same_advice_is_the_same_change_set(dev: Stage) -> None:
     (first,), (second,) = proposals_of(report_of(dev)), proposals_of(report_of(dev))
 
     assert first.slug == second.slug
-    assert proposals.write(dev.hub, first) == proposals.write(dev.hub, second)
+    assert write(dev.hub, [first]) == write(dev.hub, [second])
     assert len(dev.hub.change_sets.list(space_id=dev.space_id)) == 1
+
+
+def test_newer_advice_takes_the_place_of_older_that_nobody_made(dev: Stage) -> None:
+    dev.unit("web", text=sized())
+    (old,) = write(dev.hub, proposals_of(report_of(dev)))
+    busy = Usage(cpu_cores=0.6, peak_bytes=400 * 2**20, covered_s=90, points=30, replicas=1, has_start=True)
+
+    (new,) = write(dev.hub, proposals_of(report_of(dev, busy)))
+
+    left = [one.slug for one in proposals.find(dev.hub, space=dev.space, space_id=dev.space_id)]
+    assert left == [new.slug]
+    assert old.slug != new.slug
+    assert len(dev.hub.filters.list(space_id=dev.space_id)) == 1
 
 
 def test_only_advice_up_to_a_risk_is_proposed(dev: Stage) -> None:
@@ -181,3 +195,23 @@ def test_prod_is_not_changed_without_approval(new_stage: Callable[..., Stage]) -
 def head_of(stage: Stage, unit_id: str) -> Any:
     unit: Wire = stage.hub.units.get(unit_id, space_id=stage.space_id)["Unit"]
     return unit["HeadRevisionNum"]
+
+
+def test_a_promotion_shows_what_it_costs(new_stage: Callable[..., Stage]) -> None:
+    dev, staging = new_stage(environment="dev"), new_stage(environment="staging")
+    upstream = dev.unit("web", text=sized())
+    dev.hub.units.clone(
+        {"Slug": "web"}, space_id=staging.space_id, upstream_space_id=dev.space_id, upstream_unit_id=upstream
+    )
+    staging.hub.functions.invoke([call("set-replicas", 2)], space_id=staging.space_id)
+    bigger = {
+        "spec": {"template": {"spec": {"containers": [{"name": "web", "resources": {"requests": {"cpu": "3"}}}]}}}
+    }
+    dev.hub.units.patch_data(upstream, bigger, space_id=dev.space_id)
+
+    shown = of_promotion(dev.hub, preview(dev.hub, source=dev.space, target=staging.space), prices())
+
+    assert shown.lines() == [
+        "cost of web: 12.00 -> 32.00 USD a month (+20.00)",
+        f"cost of {staging.space}: 12.00 -> 32.00 USD a month (+20.00; own here, prices of 2026-01-01)",
+    ]

@@ -1,6 +1,7 @@
 """``cub changeset apply``: brings the units of a change set to its end or back to its start, all of them or none.
 
-Before anything is stored the whole change is tried as a dry run, gates included. When a unit fails after that,
+One with a proposal that is not made yet (such as advice of the cost optimizer) is made instead. Before anything is
+stored the whole change is tried as a dry run, gates included. When a unit fails after that,
 those that were done go back to where they were.
 """
 
@@ -20,10 +21,12 @@ from confighub.cli.showing import DATA_OUTPUT, the_record
 from confighub.cli.waiting import WAITING
 from confighub.client.collection import CHANGE_SET, any_of, conjoined, quoted
 from confighub.errors import BadRequest, ConfigHubError, Gated
+from confighub.operations import proposals
 
 if TYPE_CHECKING:
     from confighub.cli.call import Call
     from confighub.client.transport import Wire
+    from confighub.operations.proposals import Proposal
 
 KIND = Kind(CHANGE_SET, lambda hub: hub.change_sets, columns=(), select="")
 
@@ -43,12 +46,17 @@ def apply(call: Call) -> None:
     """Bring the units of a change set to its end, or back to where they stood when it was created.
 
     With an end tag the units go to the revisions that carry it. Without one nothing was recorded
-    after the creation, so they go back to the start. It is all or none: gates are checked before
+    after the creation, so they go back to the start; or, when the change set proposes a change that
+    is not made yet, it is made, and --dry-run shows it. It is all or none: gates are checked before
     anything is changed, and a failure takes back what was done. What was not live before is
     changed and not applied.
     """
     found = the_record(call, KIND)
     change_set, end = found["ChangeSet"], found.get("EndTag") or {}
+    proposal = proposals.read(change_set, space=str((found.get("Space") or {}).get("Slug") or ""))
+    if proposal and not proposal.is_made and call.text("to") != "start":
+        _make(call, found, proposal)
+        return
     side = call.text("to") or ("end" if end else "start")
     if side not in ("start", "end"):
         raise BadRequest(f"a change set has a start and an end, not: {side}")
@@ -77,6 +85,38 @@ def apply(call: Call) -> None:
             raise
         _take_back(call, units, str(change_set["Slug"]))
         message = f"change set {change_set['Slug']} was not applied, every unit is back where it was: {error}"
+        raise BadRequest(message) from error
+
+
+def _make(call: Call, found: Wire, proposal: Proposal) -> None:
+    """Make what the change set proposes and apply what is live of it, or only show it."""
+    shown = proposals.show(call.hub, proposal)
+    for one in shown:
+        call.out.say(f"{one.unit.slug} (revision {one.unit.revision}):")
+        for line in one.diff:
+            call.out.say(f"  {line}")
+    if not call.yes("restore-only"):
+        command = f"cub changeset apply {proposal.slug} --restore-only, then cub unit"
+        proposals.refuse_closed(proposal, shown, approve=False, command=command)
+    if call.is_dry_run:
+        call.out.say(f"dry run: change set {proposal.slug} can be made: {proposal.why}")
+        return
+    units = _members(call, found)
+    try:
+        with proposals.held(call.hub, proposal):
+            live = proposals.make(call.hub, proposal)
+            call.out.say(f"change set {proposal.slug}: {len(units)} units are at its end")
+            changed = _members(call, found)
+            due = [one for one in changed if one["UnitID"] in live and not call.yes("restore-only")]
+            if due:
+                run_on(call, "Apply", due, lambda unit: call.hub.units.apply(unit["UnitID"], space_id=unit["SpaceID"]))
+            else:
+                tell_what_is_next(call, changed)
+    except ConfigHubError as error:
+        if call.yes("keep-going"):
+            raise
+        _take_back(call, units, proposal.slug)
+        message = f"change set {proposal.slug} was not applied, every unit is back where it was: {error}"
         raise BadRequest(message) from error
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
 from confighub.errors import NotYaml
 from confighub.functions.costs import SCALER, Cost, Rates, Workload, objects_in, total, workloads
+from confighub.operations.cost.prices import Price, Prices
+from confighub.operations.promote import Promotion
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,51 @@ class Difference:
         """Return the difference for people."""
         before, after = (_shown(one) or "nothing" for one in (self.before, self.after))
         return f"{self.name}: {before} -> {after} USD a month ({signed(self.change)})"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the heads of a space cost before and after a change; ``price`` is None, and all is empty, without one."""
+
+    space: str
+    price: Price | None
+    before: Cost
+    after: Cost
+    units: tuple[Difference, ...]
+
+    def lines(self) -> list[str]:
+        """Return the comparison for people, the whole last."""
+        if self.price is None:
+            return [f"cost: no price is known for {self.space}"]
+        change = signed(self.after - self.before)
+        where = f"{self.price.provider} {self.price.region}, prices of {self.price.date}"
+        return [
+            *(f"cost of {one.line()}" for one in self.units),
+            f"cost of {self.space}: {self.before} -> {self.after} USD a month ({change}; {where})",
+        ]
+
+    def as_json(self) -> Wire:
+        """Return the comparison for programs, in USD a month."""
+        return {
+            "space": self.space,
+            "price": self.price.as_json() if self.price else None,
+            "before": str(self.before) if self.price else None,
+            "after": str(self.after) if self.price else None,
+            "change": signed(self.after - self.before) if self.price else None,
+            "units": [one.as_json() for one in self.units],
+        }
+
+
+def of_promotion(hub: HubClient, promotion: Promotion, prices: Prices) -> Comparison:
+    """Return what the target's heads cost now, and once the promotion is done."""
+    price = prices.of(hub.spaces.get(promotion.target_id)["Space"].get("Labels") or {})
+    if price is None:
+        return Comparison(promotion.target, None, Cost(), Cost(), ())
+    found = hub.units.list(space_id=promotion.target_id, select="Slug,Data", include="")
+    texts = {str(one["Unit"]["Slug"]): b64decode(one["Unit"].get("Data") or "").decode() for one in found}
+    promoted = {**texts, **{change.slug: change.text for change in promotion.changes}}
+    before, after = costs_of(texts, price.rates), costs_of(promoted, price.rates)
+    return Comparison(promotion.target, price, whole(before), whole(after), tuple(differences(before, after)))
 
 
 def differences(before: Mapping[str, Cost | None], after: Mapping[str, Cost | None]) -> list[Difference]:

@@ -197,6 +197,20 @@ def proposals_of(report: Report, *, up_to: Risk = Risk.HIGH) -> list[Proposal]:
     return [_proposal(space, space_id, advised) for (space, space_id), advised in found.items()]
 
 
+def write(hub: HubClient, wanted: Sequence[Proposal]) -> list[Proposal]:
+    """Write proposals down, in place of those of the optimizer in the same spaces that nobody made."""
+    for one in wanted:
+        for old in proposals.find(hub, space=one.space, space_id=one.space_id):
+            if is_ours(old) and not old.is_made and old.slug != one.slug:
+                proposals.withdraw(hub, old)
+    return [proposals.write(hub, one) for one in wanted]
+
+
+def is_ours(proposal: Proposal) -> bool:
+    """Tell whether the optimizer made the proposal."""
+    return "saving" in proposal.facts
+
+
 def _proposal(space: str, space_id: str, advised: Sequence[Advised]) -> Proposal:
     units: dict[str, ProposedUnit] = {}
     for one in advised:
@@ -252,7 +266,7 @@ def receipts(hub: HubClient, watched: Watched, prices: Prices) -> list[tuple[Pro
         (one, _live_cost(hub, one, watched, prices))
         for space in watched.spaces
         for one in proposals.find(hub, space=str(space["Slug"]), space_id=str(space["SpaceID"]))
-        if "saving" in one.facts
+        if is_ours(one)
     ]
 
 

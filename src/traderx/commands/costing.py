@@ -1,0 +1,444 @@
+"""What it costs: the cost optimizer as a program, the cost of changes, budgets, and what a Prometheus is told."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from confighub.errors import BadRequest, Gated, NotFound
+from traderx.commands.drifting import receivers_of, spaces_named
+from traderx.commands.lazy import data_option, json_option, saying
+from traderx.topology import ENVIRONMENTS
+from traderx.wording import counted
+
+if TYPE_CHECKING:
+    from confighub.operations.alerts import Receiver
+    from confighub.operations.cost.advice import Rules
+    from confighub.operations.cost.optimizer import Receipt, Report
+    from confighub.operations.cost.prices import Prices
+    from confighub.operations.cost.usage import Source
+    from confighub.operations.deploy import Options
+    from confighub.operations.drift.watched import Watched
+    from confighub.operations.guard import Say
+    from confighub.operations.proposals import Proposal
+    from traderx.site import Site
+
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_LONGEST_S = 366 * 86_400.0
+
+
+class Duration(click.ParamType[float]):
+    """A length of time, as in ``90s``, ``15m``, ``24h``, ``14d``; a plain number is seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds; what is none, or no longer than nothing, is a usage error."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value))
+        seconds = float(match[1]) * _UNITS_S[match[2] or "s"] if match else math.nan
+        if not 0 < seconds <= _LONGEST_S:
+            self.fail(f"{value} is not a length of time, as in 90s, 15m, 24h or 14d.", param, ctx)
+        return seconds
+
+
+_prices = click.option(
+    "--prices", "prices_file", metavar="FILE", help="Prices of your own; the form is in prices.yaml."
+)
+_provider = click.option("--provider", default="", metavar="NAME", help="Whose prices, where the space does not say.")
+_region = click.option("--region", default="", metavar="NAME", help="Prices of which region, where it does not say.")
+
+
+@click.command(name="cost-optimizer")
+@click.option("--space", "spaces", multiple=True, metavar="SPACE", help="A space or environment; '*' is all.")
+@click.option("--sets", metavar="SET,…", help="Only units of these sets.")
+@click.option("--filter", "filters", multiple=True, metavar="FILTER", help="Only units that this filter selects.")
+@click.option("--namespace", metavar="NAME", help="Only workloads in this namespace.")
+@_provider
+@_region
+@_prices
+@click.option("--prometheus", metavar="URL", help="Where usage is read (also PROMETHEUS_URL); without it: no advice.")
+@click.option("--match", "more", default="", metavar="MATCHERS", help="Only series with these labels: 'cluster=\"a\"'.")
+@click.option("--window", type=Duration(), default="14d", show_default=True, help="How far back usage counts.")
+@click.option("--at-least", type=Duration(), default="24h", show_default=True, help="So much of it must have data.")
+@click.option("--propose", is_flag=True, help="Write the advice down as change sets to be reviewed; change nothing.")
+@click.option(
+    "--apply",
+    "up_to",
+    is_flag=False,
+    flag_value="high",
+    type=click.Choice(["low", "medium", "high"]),
+    help="Make the change sets: all advice, or only that of low or medium risk.",
+)
+@click.option("--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod).")
+@click.option("--history", is_flag=True, help="Only show earlier change sets, and what their units cost as they run.")
+@click.option("--once", is_flag=True, help="Look once, as without --interval.")
+@click.option("--interval", type=Duration(), help="Look again and again, with so much time between.")
+@click.option("--webhook", "webhooks", multiple=True, metavar="URL", help="Send alerts there as JSON.")
+@click.option("--slack", "slacks", multiple=True, metavar="URL", help="Send alerts to this Slack webhook.")
+@click.option("--alertmanager", "alertmanagers", multiple=True, metavar="URL", help="Send alerts to this Alertmanager.")
+@json_option
+@data_option
+def cost_optimizer(
+    spaces: tuple[str, ...],
+    sets: str | None,
+    filters: tuple[str, ...],
+    namespace: str | None,
+    provider: str,
+    region: str,
+    prices_file: str | None,
+    prometheus: str | None,
+    more: str,
+    window: float,
+    at_least: float,
+    propose: bool,
+    up_to: str | None,
+    approve: bool,
+    history: bool,
+    once: bool,
+    interval: float | None,
+    webhooks: tuple[str, ...],
+    slacks: tuple[str, ...],
+    alertmanagers: tuple[str, ...],
+    as_json: bool,
+    data: str | None,
+) -> int:
+    """Say what units cost, and what their containers should request.
+
+    Costs are requests × replicas × prices. Advice needs a Prometheus with the usage; too little data is no advice.
+    An advice becomes a change set to be reviewed (--propose, then `cub changeset apply`) or is made at once (--apply);
+    what it saves is then read from what runs. Prod is changed with --approve only.
+
+    Example: bin/cost-optimizer --sets data-services --space '*' --prometheus http://localhost:9090
+    """
+    from confighub.operations.cost.prices import load_prices
+    from confighub.operations.drift.watched import find_watched
+    from traderx.site import open_site
+
+    if once and interval:
+        raise BadRequest("--once and --interval are two ways to look", hint="leave one of them out")
+    say = saying(as_json)
+    prices = load_prices(prices_file or "").at(provider=provider, region=region)
+    source = _source(prometheus, more)
+    site = open_site(data, say)
+    chosen = [name for name in (sets or "").split(",") if name]
+    watched = find_watched(
+        site.hub, spaces_named(site, spaces), sets=chosen, filters=filters, namespace=namespace or ""
+    )
+    optimizer = _Optimizer(
+        site, watched, prices, source, _rules(window, at_least), say, up_to or ("high" if propose else ""), as_json
+    )
+    if history:
+        return optimizer.history()
+    alarm = _Alarm(receivers_of(webhooks, slacks, alertmanagers), say)
+    while True:
+        optimizer.look(alarm, makes=bool(up_to), approve=approve)
+        if interval is None:
+            return 0
+        time.sleep(interval)
+
+
+class _Optimizer:
+    """One way of looking; ``up_to`` is the risk up to which advice becomes change sets, empty for none."""
+
+    def __init__(
+        self,
+        site: Site,
+        watched: Watched,
+        prices: Prices,
+        source: Source | None,
+        rules: Rules,
+        say: Say,
+        up_to: str,
+        as_json: bool,
+    ) -> None:
+        self.site, self.watched, self.prices, self.source, self.rules = site, watched, prices, source, rules
+        self.say, self.up_to, self.as_json = say, up_to, as_json
+
+    def look(self, alarm: _Alarm, *, makes: bool, approve: bool) -> None:
+        """Look once, print what is found, and write or make the change sets that were asked for."""
+        from confighub.operations.cost.optimizer import analyse
+
+        hub = self.site.hub
+        report = analyse(hub, self.watched, self.prices, source=self.source, rules=self.rules, now=time.time())
+        if not self.as_json:
+            _print_report(report)
+        alarm.advice(report)
+        written = self._write(report)
+        receipts = self._make(written, approve=approve) if makes else []
+        for receipt in receipts:
+            alarm.receipt(receipt)
+            if not self.as_json:
+                print(
+                    f"{receipt.proposal.space}: {receipt.before.low:.2f} USD a month before, {receipt.after.low:.2f} "
+                    f"now, as it runs: {receipt.saved:.2f} saved, {receipt.proposal.facts['saving']} were predicted"
+                )
+        if written and not makes and not self.as_json:
+            for one in written:
+                command = f"cub changeset apply {one.slug} --space {one.space}"
+                print(f"change set {one.slug}: look with {command} --dry-run, make it with {command}")
+        if self.as_json:
+            answer = {
+                **report.as_json(),
+                "changeSets": [{"space": one.space, "changeSet": one.slug, "made": one.is_made} for one in written],
+                "receipts": [one.as_json() for one in receipts],
+            }
+            print(json.dumps(answer, indent=2), flush=True)
+
+    def history(self) -> int:
+        """Show earlier change sets: what they were to save, and what their units cost as they run now."""
+        from confighub.operations.cost.optimizer import receipts
+
+        rows = [
+            {
+                "space": one.space,
+                "changeSet": one.slug,
+                "made": one.is_made,
+                "units": [unit.slug for unit in one.units],
+                "predictedSavingUsdPerMonth": one.facts["saving"],
+                "liveBeforeUsdPerMonth": one.facts.get("live", ""),
+                "liveNowUsdPerMonth": f"{cost.low:.2f}",
+            }
+            for one, cost in receipts(self.site.hub, self.watched, self.prices)
+        ]
+        if self.as_json:
+            print(json.dumps(rows, indent=2))
+        for row in [] if self.as_json else rows:
+            state = "made" if row["made"] else "not made"
+            print(
+                f"{row['space']}  {row['changeSet']}  {state}  {row['predictedSavingUsdPerMonth']} to be saved; its "
+                f"units cost {row['liveBeforeUsdPerMonth']} USD a month when proposed, {row['liveNowUsdPerMonth']} now"
+            )
+        return 0
+
+    def _write(self, report: Report) -> list[Proposal]:
+        from confighub.operations.cost.advice import Risk
+        from confighub.operations.cost.optimizer import proposals_of, write
+
+        if not self.up_to:
+            return []
+        return write(self.site.hub, proposals_of(report, up_to=Risk(self.up_to.upper())))
+
+    def _make(self, written: list[Proposal], *, approve: bool) -> list[Receipt]:
+        """Make the change sets, once none of them would be refused."""
+        from confighub.operations import proposals
+        from confighub.operations.cost.optimizer import carry_out
+
+        hub = self.site.hub
+        options = self._options(approve)
+        for one in written:
+            try:
+                proposals.refuse_closed(one, proposals.show(hub, one), approve=approve, command=options.command)
+            except Gated as refused:
+                raise Gated(str(refused), gates=refused.gates, hint=f"it is written as change set {one.slug}") from None
+        receipts = []
+        for one in written:
+            for environment in ENVIRONMENTS:
+                if self.site.project.space(environment) == one.space:
+                    self.site.wake_worker(environment)
+            receipts.append(carry_out(hub, one, self.watched, self.prices, options, self.say))
+        return receipts
+
+    def _options(self, approve: bool) -> Options:
+        from confighub.operations.deploy import Options
+
+        named = " ".join(f"--space {space['Slug']}" for space in self.watched.spaces)
+        return Options(approve=approve, command=f"bin/cost-optimizer {named} --apply")
+
+
+class _Alarm:
+    """Who is told, and what was told last: the same advice is told once."""
+
+    def __init__(self, receivers: tuple[Receiver, ...], say: Say) -> None:
+        self._receivers, self._say = receivers, say
+        self._told: tuple[str, ...] = ()
+
+    def advice(self, report: Report) -> None:
+        lines = tuple(one.lines()[0] for one in report.advised)
+        if lines and lines != self._told:
+            title = f"{counted(len(lines), 'container')} could request otherwise: {report.saving:.2f} USD a month"
+            self._send("CostAdvice", title, lines)
+        self._told = lines
+
+    def receipt(self, receipt: Receipt) -> None:
+        title = f"{receipt.saved:.2f} USD a month saved in {receipt.proposal.space}"
+        self._send("CostSaved", title, tuple(one.slug for one in receipt.proposal.units))
+
+    def _send(self, name: str, title: str, lines: tuple[str, ...]) -> None:
+        from confighub.operations.alerts import Alert, send
+
+        for receiver in self._receivers:
+            failed = send(Alert(name, title, "info", lines=lines), receiver)
+            if failed:
+                self._say(failed)
+
+
+def _print_report(report: Report) -> None:
+    for space in report.spaces:
+        print(f"{space.slug}: {space.head_cost} USD a month by the heads, {space.live_cost} as it runs")
+        for unit in space.units:
+            cost = unit.head_cost
+            fewest, most = sum(one.fewest for one in unit.head), sum(one.most for one in unit.head)
+            replicas = counted(fewest, "replica") if fewest == most else f"{fewest} to {most} replicas"
+            print(f"  {unit.slug}: {replicas}, {'no figure' if cost is None else f'{cost} USD'}")
+            for line in unit.missing:
+                print(f"    without a figure: {line}")
+    for line in report.prices:
+        print(f"prices: {line}; what is requested × hours, CPU and memory only")
+    for advised in report.advised:
+        print("\n".join(advised.lines()))
+    fitting = [one for _, one in report.silent if one.is_fine]
+    for unit, one in report.silent:
+        if not one.is_fine:
+            print(f"{unit.name}: no advice for {one.container.name}: {one.why}")
+    if fitting:
+        print(f"what is requested fits what is used: {', '.join(one.container.name for one in fitting)}")
+    if report.window is None:
+        print("no usage was read, so there is no advice: name a Prometheus with --prometheus URL")
+    else:
+        print(f"advice for {counted(len(report.advised), 'container')}: {report.saving:.2f} USD a month")
+
+
+def _source(url: str | None, more: str) -> Source | None:
+    from confighub.operations.cost.usage import Source
+    from confighub.operations.prometheus import Prometheus
+
+    url = url or os.environ.get("PROMETHEUS_URL", "")
+    return Source(Prometheus(url, timeout_s=30.0), more) if url else None
+
+
+def _rules(window: float, at_least: float) -> Rules:
+    from confighub.operations.cost.advice import Rules
+
+    if at_least > window:
+        raise BadRequest("--at-least is more than --window, so there would never be advice", hint="shorten it")
+    return Rules(window_s=window, at_least_s=at_least)
+
+
+@click.group()
+def cost() -> None:
+    """Say what changes cost, and set budgets."""
+
+
+@cost.command()
+@click.argument("environment")
+@_provider
+@_region
+@_prices
+@json_option
+@data_option
+def diff(environment: str, provider: str, region: str, prices_file: str | None, as_json: bool, data: str | None) -> int:
+    """Show what the heads of an environment cost against what runs.
+
+    Example: bin/traderx cost diff dev
+    """
+    from confighub.operations.cost.comparing import differences, signed
+    from confighub.operations.cost.prices import load_prices
+    from confighub.operations.cost.spaces import read_spaces
+    from confighub.operations.drift.watched import find_watched
+    from traderx.site import open_site
+
+    say = saying(as_json)
+    prices = load_prices(prices_file or "").at(provider=provider, region=region)
+    site = open_site(data, say)
+    watched = find_watched(site.hub, spaces_named(site, (environment,)), sets=(), filters=())
+    (space,) = read_spaces(site.hub, watched, prices)
+    found = differences(
+        {unit.slug: unit.live_cost for unit in space.units}, {unit.slug: unit.head_cost for unit in space.units}
+    )
+    for one in [] if as_json else found:
+        print(one.line())
+    change = space.head_cost - space.live_cost
+    if as_json:
+        answer = {
+            "space": space.slug,
+            "live": str(space.live_cost),
+            "head": str(space.head_cost),
+            "change": signed(change),
+            "units": [one.as_json() for one in found],
+        }
+        print(json.dumps(answer, indent=2))
+    else:
+        print(f"{space.slug}: {space.live_cost} -> {space.head_cost} USD a month ({signed(change)})")
+    return 0
+
+
+@cost.command()
+@click.argument("environment")
+@click.option("--usd", type=float, metavar="AMOUNT", help="What the environment may cost a month.")
+@click.option("--none", "lifted", is_flag=True, help="Take the budget away.")
+@_provider
+@_region
+@_prices
+@json_option
+@data_option
+def budget(
+    environment: str,
+    usd: float | None,
+    lifted: bool,
+    provider: str,
+    region: str,
+    prices_file: str | None,
+    as_json: bool,
+    data: str | None,
+) -> int:
+    """Show or set what an environment may cost a month.
+
+    A head that would make it cost more has a closed gate: nothing applies it, by whatever door.
+
+    Example: bin/traderx cost budget dev --usd 60
+    """
+    from confighub.operations.cost.budget import find_budget, lift_budget, set_budget
+    from confighub.operations.cost.prices import load_prices
+    from confighub.operations.cost.spaces import read_spaces
+    from confighub.operations.drift.watched import find_watched
+    from traderx.site import open_site
+
+    if usd is not None and (lifted or not 0 < usd < math.inf):
+        raise BadRequest("a budget is an amount above zero", hint="--usd 60, or --none to take it away")
+    say = saying(as_json)
+    prices = load_prices(prices_file or "").at(provider=provider, region=region)
+    site = open_site(data, say)
+    watched = find_watched(site.hub, spaces_named(site, (environment,)), sets=(), filters=())
+    space = watched.spaces[0]
+    if lifted:
+        lift_budget(site.hub, space_id=str(space["SpaceID"]))
+    if usd is not None:
+        price = prices.of(space.get("Labels") or {})
+        if price is None:
+            raise NotFound(f"no price is known for {space['Slug']}", hint="add a row: --prices FILE")
+        set_budget(site.hub, space_id=str(space["SpaceID"]), usd_per_month=Decimal(str(usd)), price=price)
+    known = find_budget(site.hub, space_id=str(space["SpaceID"]))
+    (found,) = read_spaces(site.hub, watched, prices)
+    allowed = f"{known.usd_per_month:.2f}" if known else None
+    is_over = bool(known and found.head_cost.high > known.usd_per_month)
+    if as_json:
+        answer = {"space": found.slug, "budget": allowed, "head": str(found.head_cost), "over": is_over}
+        print(json.dumps(answer, indent=2))
+    else:
+        rest = f"the budget is {allowed}" if allowed else "there is no budget"
+        gate = f"; the gate {known.gate} is closed for what is not live yet" if known and is_over else ""
+        print(f"{found.slug}: {found.head_cost} USD a month by the heads, {rest}{gate}")
+    return 0
+
+
+@click.command()
+@click.option("--scrape", type=Duration(), default="15s", show_default=True, help="How often it is asked.")
+@data_option
+def prometheus(scrape: float, data: str | None) -> int:
+    """Print what a Prometheus must be told to watch this machine.
+
+    Example: bin/traderx prometheus > prometheus.yaml && prometheus --config.file prometheus.yaml
+    """
+    from traderx.monitoring import configuration
+    from traderx.site import open_site
+
+    site = open_site(data, saying(True))
+    print(configuration(site.project, scrape_s=scrape), end="")
+    return 0
