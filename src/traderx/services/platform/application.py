@@ -71,7 +71,12 @@ def assemble(environment: Environment, service: Service, metrics: Metrics, healt
     if service.wrap is not None:
         app = service.wrap(app)
     app = AroundRequests(
-        app, metrics=metrics, faults=environment.faults, failure=service.failure, folds_case=service.folds_case
+        app,
+        metrics=metrics,
+        faults=environment.faults,
+        failure=service.failure,
+        health=health,
+        folds_case=service.folds_case,
     )
     return CORSMiddleware(
         app,

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from traderx.services.platform.answers import FailureStyle
 from traderx.services.platform.faults import Faults
+from traderx.services.platform.health import Health
 from traderx.services.platform.metrics import Metrics
 from traderx.services.platform.tracing import Span, continue_trace, enter
 
@@ -22,13 +23,23 @@ log = logging.getLogger(__name__)
 
 
 class AroundRequests:
-    """Wraps an application; ``folds_case`` makes its paths case-insensitive."""
+    """Wraps an application; ``folds_case`` makes its paths case-insensitive.
+
+    While the process is ending, ``health`` says so, and each answer sends its caller elsewhere for the next request.
+    """
 
     def __init__(
-        self, app: ASGIApp, *, metrics: Metrics, faults: Faults, failure: FailureStyle, folds_case: bool = False
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        faults: Faults,
+        failure: FailureStyle,
+        health: Health,
+        folds_case: bool = False,
     ) -> None:
         self._app, self._metrics, self._faults = app, metrics, faults
-        self._failure, self._folds_case = failure, folds_case
+        self._failure, self._health, self._folds_case = failure, health, folds_case
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's scope."""
@@ -52,6 +63,9 @@ class AroundRequests:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-trace-id", span.trace_id.encode())]
+                if self._health.is_stopping:
+                    # a balancer chooses by connection: one that is kept would lead here until it breaks
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         try:
