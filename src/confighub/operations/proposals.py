@@ -25,6 +25,7 @@ from confighub.operations.rollout.subject import edited
 
 KEY = "confighub.com/proposal"
 _HOLD_S = 600
+_HOLDER = "change-set"
 
 Calls = list[tuple[str, tuple[Scalar, ...]]]
 
@@ -205,11 +206,11 @@ def take_back(hub: HubClient, proposal: Proposal, units: Iterable[ProposedUnit])
 def held(hub: HubClient, proposal: Proposal) -> Iterator[None]:
     """Keep the units from being applied by themselves until the block ends."""
     where = _where(proposal)
-    hub.units.hold(where=where, reason=f"change set {proposal.slug}", ttl_s=_HOLD_S)
+    hub.units.hold(where=where, reason=f"change set {proposal.slug}", ttl_s=_HOLD_S, holder=_HOLDER)
     try:
         yield
     finally:
-        hub.units.release(where=where)
+        hub.units.release(where=where, holder=_HOLDER)
 
 
 def _record_end(hub: HubClient, proposal: Proposal) -> None:
