@@ -105,6 +105,27 @@ def test_a_worker_pushes_live_state_as_it_changes(shared_hub: HubProcess, new_sp
     assert shared_hub.ok("GET", f"/api/space/{space_id}/unit/{unit_id}/live_status")["Status"] == "Running"
 
 
+def test_a_worker_reports_of_many_operations_at_once(shared_hub: HubProcess, new_space: NewSpace) -> None:
+    space_id, _ = new_space()
+    unit_id, worker_id, secret = shared_hub.deployable(space_id)
+    queued = shared_hub.ok("POST", f"/api/space/{space_id}/unit/{unit_id}/apply")
+    ended = {"UnitID": unit_id, "SpaceID": space_id, "Status": "Completed", "Result": "ApplyCompleted"}
+    unknown = "5d2f2a0e-7f5b-4a57-9f0b-0d7f6f5f8a01"
+    body = [
+        {"QueuedOperationID": unknown, **ended},
+        {"QueuedOperationID": queued["QueuedOperationID"], **ended, "LiveState": b64(LIVE.decode())},
+    ]
+    path, authorization = f"/api/bridge_worker/{worker_id}/action_results", f"Bearer {secret}"
+
+    answer = shared_hub.request("POST", path, body=body, authorization=authorization)
+    refused = shared_hub.request("POST", path, body={"no": "list"}, authorization=authorization)
+
+    assert [bool(one["Message"]) for one in answer.json] == [True, False]
+    assert unknown in answer.json[0]["Message"]
+    assert shared_hub.ok("GET", f"/api/space/{space_id}/unit/{unit_id}")["Unit"]["LiveRevisionNum"] == 1
+    assert refused.status == 400
+
+
 def test_units_are_held_and_released_by_where(shared_hub: HubProcess, new_space: NewSpace) -> None:
     space_id, _ = new_space()
     unit_id = shared_hub.unit(space_id)

@@ -66,9 +66,13 @@ class Field:
 
     def report(self, delivery: Taken, status: str = "Completed", result: str = "", **more: Any) -> None:
         """Report on a delivery, as the worker."""
+        results.record_result(self.scene.hub, self.worker, self.result(delivery, status, result, **more))
+
+    def result(self, delivery: Taken, status: str = "Completed", result: str = "", **more: Any) -> ActionResult:
+        """Return a report on a delivery."""
         payload = delivery.payload
         kind = result or {"Completed": f"{delivery.action}Completed", "Failed": f"{delivery.action}Failed"}.get(status)
-        body = ActionResult(
+        return ActionResult(
             queued_operation_id=payload.queued_operation_id,
             unit_id=payload.unit_id,
             space_id=payload.space_id,
@@ -78,7 +82,6 @@ class Field:
             result=kind or "None",  # type: ignore[arg-type]
             **more,
         )
-        results.record_result(self.scene.hub, self.worker, body)
 
     def live(self, unit: Unit, revision: str = "") -> None:
         """Apply the unit and complete it."""

@@ -14,13 +14,14 @@ from confighub.records.base import NIL_ID
 from confighub.records.work import (
     ActionResult,
     AvailableTarget,
+    BridgePayload,
     BridgeWorkerInfo,
     ConfigType,
     ImportRequest,
     WorkerInfo,
 )
 from tests.hub.conftest import Clock
-from tests.hub_work.conftest import Field
+from tests.hub_work.conftest import Field, Taken
 
 
 def test_a_delivery_holds_what_the_worker_needs(dev: Field) -> None:
@@ -115,6 +116,45 @@ def test_an_end_that_is_reported_twice_counts_once(dev: Field) -> None:
     dev.report(delivery, "Progressing")
 
     assert (dev.now(unit), dev.events(unit), dev.scene.revisions(unit)) == before
+
+
+def test_many_reports_in_one_request_count_as_if_each_came_alone(dev: Field) -> None:
+    a, b, c = (dev.unit(slug) for slug in "abc")
+    for unit in (a, b, c):
+        dev.apply(unit)
+    first, second, third = dev.take()
+    stranger = Taken("Apply", BridgePayload(queued_operation_id=dev.scene.hub.new_id(), unit_id=c.unit_id or ""))
+
+    answers = results.record_results(
+        dev.scene.hub,
+        dev.worker,
+        [
+            dev.result(first, "Progressing", message="half way"),
+            dev.result(second, "Failed", message="no room"),
+            dev.result(first, live_state=b"[1]"),
+            dev.result(stranger),
+            dev.result(third, "Progressing", message="pulling"),
+            dev.result(first, "Failed"),
+        ],
+    )
+
+    assert [answer is None for answer in answers] == [True, True, True, False, True, True]
+    assert [dev.now(unit).live_revision_num for unit in (a, b, c)] == [1, 0, 0]
+    assert [dev.events(unit)[-1].status for unit in (a, b, c)] == ["Completed", "Failed", "Progressing"]
+    assert [dev.events(unit)[-1].message for unit in (b, c)] == ["no room", "pulling"]
+    assert dev.now(a).live_state == b"[1]"
+
+
+def test_ends_that_come_together_let_newer_heads_be_applied_by_themselves(eager: Field) -> None:
+    a, b = eager.unit("a"), eager.unit("b")
+    for unit in (a, b):
+        eager.apply(unit)
+    taken = eager.take()
+    eager.scene.edit(b, "v1.0.0", "v2.0.0")
+
+    results.record_results(eager.scene.hub, eager.worker, [eager.result(one) for one in taken])
+
+    assert [(one.payload.unit_id, one.payload.revision_num) for one in eager.take()] == [(b.unit_id, 2)]
 
 
 def test_a_report_on_another_workers_operation_is_refused(dev: Field) -> None:

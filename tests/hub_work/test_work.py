@@ -9,7 +9,7 @@ import pytest
 from confighub.errors import BadRequest, Forbidden, Gated, NotFound
 from confighub.hub.caller import Caller
 from confighub.hub.kinds import TRIGGER
-from confighub.hub.usecases import entities, units, work
+from confighub.hub.usecases import applying, entities, units, work
 from confighub.hub.usecases.listing import Listing
 from tests.hub.scene import WEB
 from tests.hub_work.conftest import Field
@@ -123,7 +123,7 @@ def test_a_bulk_apply_answers_for_each_unit(dev: Field) -> None:
     dev.unit("b", data=PLACEHOLDER)
     dev.unit("c")
 
-    answers = work.apply_units(dev.scene.hub, dev.scene.caller, Listing(where="Slug IN ('a', 'b', 'c')"))
+    answers = applying.apply_units(dev.scene.hub, dev.scene.caller, Listing(where="Slug IN ('a', 'b', 'c')"))
 
     assert [answer.action is not None for answer in answers] == [True, False, True]
     assert answers[1].error is not None
@@ -131,10 +131,51 @@ def test_a_bulk_apply_answers_for_each_unit(dev: Field) -> None:
     assert len(dev.take()) == 2
 
 
+def test_a_bulk_apply_takes_the_place_of_what_waited_and_ends_the_hand_brake(eager: Field) -> None:
+    waiting, braked = eager.unit("waiting"), eager.unit("braked")
+    eager.live(braked)
+    eager.scene.edit(braked, "v1.0.0", "v2.0.0")
+    eager.report(eager.take()[-1])
+    eager.live(braked, revision="1")
+    eager.apply(waiting)
+
+    answers = applying.apply_units(eager.scene.hub, eager.scene.caller, Listing(where="Slug IN ('waiting', 'braked')"))
+    for delivery in eager.take():
+        eager.report(delivery)
+    eager.scene.edit(braked, "v2.0.0", "v3.0.0")
+
+    assert [answer.action.revision_num for answer in answers if answer.action] == [1, 2]
+    assert eager.statuses(waiting)[:2] == ["Canceled", "Completed"]
+    assert [delivery.payload.revision_num for delivery in eager.take()] == [3]
+
+
+def test_a_bulk_apply_of_production_takes_what_was_approved_or_live_before(make_field: Callable[..., Field]) -> None:
+    prod = make_field("prod", environment="prod")
+    fresh, approved = prod.unit("fresh"), prod.unit("approved")
+    units.approve_unit(prod.scene.hub, prod.scene.caller, approved.unit_id or "")
+
+    answers = applying.apply_units(prod.scene.hub, prod.scene.caller, Listing(where="Slug IN ('fresh', 'approved')"))
+
+    assert answers[0].error is not None
+    assert "approval/is-approved" in answers[0].error.message
+    assert [delivery.payload.unit_id for delivery in prod.take()] == [approved.unit_id]
+    assert prod.events(fresh) == []
+
+
+def test_a_viewer_applies_nothing_in_bulk(dev: Field, caller_as: Callable[[str], Caller]) -> None:
+    dev.unit()
+
+    (answer,) = applying.apply_units(dev.scene.hub, caller_as("viewer"), Listing(where="Slug = 'web'"))
+
+    assert answer.error is not None
+    assert answer.error.status == 403
+    assert dev.take() == []
+
+
 def test_a_dry_run_of_a_bulk_apply_queues_nothing(dev: Field) -> None:
     unit = dev.unit()
 
-    (answer,) = work.apply_units(dev.scene.hub, dev.scene.caller, Listing(where="Slug = 'web'"), is_dry_run=True)
+    (answer,) = applying.apply_units(dev.scene.hub, dev.scene.caller, Listing(where="Slug = 'web'"), is_dry_run=True)
 
     assert answer.action is not None
     assert answer.action.queued_operation_id is None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import Executor
 from typing import Any
 
@@ -25,6 +25,9 @@ from confighub.records.base import Record, to_wire
 from confighub.records.work import WorkerEvent, WorkerEventBody, WorkerInfo
 
 Message = MutableMapping[str, Any]
+
+PIECE_BYTES = 256 * 1024
+"""How much of a delivery is sent at once."""
 
 log = logging.getLogger("confighub.stream")
 
@@ -101,6 +104,23 @@ def _due(hub: Hub, *, worker_id: str, stream: str) -> list[deliveries.Delivery] 
     return deliveries.lease_operations(hub, worker_id=worker_id, stream=stream)
 
 
+def _line(event: str, action: str, payload: Record) -> bytes:
+    body = WorkerEventBody(action=action, payload=msgspec.Raw(to_wire(payload)))
+    return b"data: " + to_wire(WorkerEvent(event=event, data=body)) + b"\n\n"
+
+
+def _portions(due: list[deliveries.Delivery]) -> Iterator[bytes]:
+    """Yield the events, many at a time: each piece that is sent costs the server a turn of its own."""
+    piece = b""
+    for delivery in due:
+        piece += _line(delivery.event, delivery.action, delivery.payload)
+        if len(piece) >= PIECE_BYTES:
+            yield piece
+            piece = b""
+    if piece:
+        yield piece
+
+
 class _Stream:
     """One worker's stream."""
 
@@ -159,8 +179,8 @@ class _Stream:
             if due is None:
                 self.end()
                 return
-            for delivery in due:
-                await self._event(delivery.event, delivery.action, delivery.payload)
+            for portion in _portions(due):
+                await self._send({"type": "http.response.body", "body": portion, "more_body": True})
             if due:
                 continue
             try:
@@ -169,9 +189,7 @@ class _Stream:
                 return
 
     async def _event(self, event: str, action: str, payload: Record) -> None:
-        body = WorkerEventBody(action=action, payload=msgspec.Raw(to_wire(payload)))
-        line = b"data: " + to_wire(WorkerEvent(event=event, data=body)) + b"\n\n"
-        await self._send({"type": "http.response.body", "body": line, "more_body": True})
+        await self._send({"type": "http.response.body", "body": _line(event, action, payload), "more_body": True})
 
     async def _watch(self, receive: Callable[[], Awaitable[Message]]) -> None:
         """End the stream when the worker closes it."""

@@ -10,7 +10,7 @@ from confighub.api.listing import CHOOSE, FILTER, WHERE, listing
 from confighub.api.routes.units import DRY_RUN, REVISION
 from confighub.api.routing import Parameter, Route
 from confighub.errors import BadRequest
-from confighub.hub.usecases import work
+from confighub.hub.usecases import applying, work
 from confighub.hub.usecases.listing import Listing
 from confighub.records.base import Record
 from confighub.records.extended import UnitActionResponse
@@ -72,7 +72,7 @@ def import_unit(call: Call) -> Any:
 
 def apply_units(call: Call) -> Any:
     """Queue the head of every unit that matches."""
-    return many(work.apply_units(call.hub, call.caller, chosen(call), is_dry_run=call.flag("dry_run")))
+    return many(applying.apply_units(call.hub, call.caller, chosen(call), is_dry_run=call.flag("dry_run")))
 
 
 def hold_units(call: Call) -> Any:

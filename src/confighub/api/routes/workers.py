@@ -11,8 +11,15 @@ from confighub.api.routing import Route
 from confighub.errors import BadRequest
 from confighub.hub.usecases import results, workers
 from confighub.hub.usecases.results import PushedLiveState
+from confighub.records.base import Record
 from confighub.records.functions import FunctionSignature
 from confighub.records.work import ActionResult, BridgeWorker, BridgeWorkerStatus, WorkerInfo
+
+
+class ReportAnswer(Record):
+    """Why a report was not taken, empty when it was."""
+
+    message: str = ""
 
 
 def get_self(call: Call) -> Any:
@@ -29,6 +36,16 @@ def create_action_result(call: Call) -> Any:
     """Keep what the worker reports of an operation."""
     results.record_result(call.hub, call.caller, call.record(ActionResult))
     return ""
+
+
+def create_action_results(call: Call) -> Any:
+    """Keep what the worker reports of many operations."""
+    try:
+        reported = msgspec.json.decode(call.body, type=list[ActionResult])
+    except msgspec.DecodeError as bad:
+        raise BadRequest(f"the body is no list of results: {bad}") from bad
+    answers = results.record_results(call.hub, call.caller, reported)
+    return [ReportAnswer(message=str(error) if error else "") for error in answers]
 
 
 def push_live_state(call: Call) -> Any:
@@ -93,6 +110,18 @@ ROUTES = (
         ActionResult,
         tag=_TAG,
         access="worker",
+    ),
+    Route(
+        "POST",
+        f"{_SELF}/action_results",
+        "CreateActionResults",
+        create_action_results,
+        "Report of many operations at once: one answer each, in order",
+        list[ReportAnswer],
+        list[ActionResult],
+        tag=_TAG,
+        access="worker",
+        is_ours=True,
     ),
     Route(
         "POST",

@@ -15,6 +15,8 @@ off at the end, signatures and all, are found by whoever kept a later ``head``.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +30,7 @@ from confighub.hub.kinds import Kind
 from confighub.hub.store.database import CHAINING, one_at_a_time
 from confighub.hub.store.entities import bridge_workers
 from confighub.hub.store.history import audit_chain, audit_checkpoints, audit_log
+from confighub.hub.store.many import insert_all
 from confighub.hub.store.people import space_roles
 from confighub.hub.store.rows import insert_if_absent, own_id
 from confighub.records.base import Record
@@ -77,6 +80,16 @@ class Verified(Record):
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Noted:
+    """What was done to one entity; see ``note``."""
+
+    action: str
+    entity: Any
+    message: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
 def note(
     tx: Connection, hub: Hub, caller: Caller, action: str, kind: Kind, entity: Any, *, message: str = "", **detail: Any
 ) -> None:
@@ -84,22 +97,29 @@ def note(
 
     ``message`` is a sentence for people; ``detail`` must be fit for JSON and free of secrets.
     """
-    tx.execute(
-        insert(audit_log).values(
-            at=hub.now(),
-            organization_id=caller.organization_id,
-            space_id=getattr(entity, "space_id", None),
-            user_id=own_id(caller.user_id),
-            username=caller.username,
-            user_agent=caller.user_agent,
-            action=action,
-            entity_type=kind.name,
-            entity_id=getattr(entity, kind.id_attribute),
-            entity_slug=getattr(entity, "slug", None) or getattr(entity, "username", ""),
-            message=message,
-            detail=detail,
-        )
-    )
+    note_all(tx, hub, caller, kind, [Noted(action, entity, message, detail)])
+
+
+def note_all(tx: Connection, hub: Hub, caller: Caller, kind: Kind, noted: Iterable[Noted]) -> None:
+    """Append a row for each, in order."""
+    rows = [
+        {
+            "at": hub.now(),
+            "organization_id": caller.organization_id,
+            "space_id": getattr(one.entity, "space_id", None),
+            "user_id": own_id(caller.user_id),
+            "username": caller.username,
+            "user_agent": caller.user_agent,
+            "action": one.action,
+            "entity_type": kind.name,
+            "entity_id": getattr(one.entity, kind.id_attribute),
+            "entity_slug": getattr(one.entity, "slug", None) or getattr(one.entity, "username", ""),
+            "message": one.message,
+            "detail": one.detail,
+        }
+        for one in noted
+    ]
+    insert_all(tx, audit_log, rows)
 
 
 def list_audit(

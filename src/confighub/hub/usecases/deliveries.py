@@ -6,8 +6,9 @@ queued; those of different units go out together.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,8 +18,10 @@ from confighub.hub.domain import lifecycle
 from confighub.hub.hub import Hub
 from confighub.hub.store.entities import targets, units
 from confighub.hub.store.history import blobs
+from confighub.hub.store.many import portions
 from confighub.hub.store.work_queue import live_states, queued_operations, unit_events
 from confighub.hub.usecases import queue
+from confighub.records.units import Unit
 from confighub.records.work import BridgePayload, FunctionPayload
 
 BATCH = 64
@@ -49,7 +52,7 @@ def lease_operations(hub: Hub, *, worker_id: str, stream: str) -> list[Delivery]
         query = select(queued_operations).where(*due).order_by(c.cursor_id).limit(BATCH)
         if not hub.database.is_sqlite:
             query = query.with_for_update(skip_locked=True)
-        return [_lease(tx, hub, operation, stream) for operation in tx.execute(query).all()]
+        return _lease(tx, hub, tx.execute(query).all(), stream)
 
 
 def renew_leases(hub: Hub, *, stream: str) -> None:
@@ -139,49 +142,65 @@ def _put_back(tx: Connection, hub: Hub, condition: ColumnElement[bool], message:
     return len(found)
 
 
-def _lease(tx: Connection, hub: Hub, operation: Row[Any], stream: str) -> Delivery:
-    now = hub.now()
-    queue.move(
-        tx,
-        hub,
-        operation,
-        "Submitted",
-        started_at=operation.started_at or now,
-        lease_owner=stream,
-        lease_until=_lease_end(hub),
-        attempts=operation.attempts + 1,
-    )
-    if operation.action == lifecycle.INVOKE:
-        request = msgspec.Raw(operation.request)
-        payload = FunctionPayload(queued_operation_id=operation.queued_operation_id, invocation_request=request)
-        return Delivery(operation.action, payload)
-    unit = queue.unit_by_id(tx, operation.unit_id)
-    if unit is not None:
-        sent = lifecycle.sent(queue.numbers_of(unit), action=operation.action, revision_num=operation.revision_num)
-        queue.store_numbers(tx, unit, sent)
-    return Delivery(operation.action, _payload(tx, operation))
+def _lease(tx: Connection, hub: Hub, operations: Sequence[Row[Any]], stream: str) -> list[Delivery]:
+    """Give the operations to the stream; return what it carries, in order."""
+    now, until = hub.now(), _lease_end(hub)
+    queue.move_all(tx, hub, [_leased(operation, stream, now=now, until=until) for operation in operations])
+    sent = [operation for operation in operations if operation.action != lifecycle.INVOKE]
+    found = queue.units_by_id(tx, (operation.unit_id for operation in sent))
+    queue.store_numbers(tx, _numbers_after(sent, found))
+    payloads = _payloads(tx, sent)
+    return [
+        Delivery(operation.action, payloads.get(operation.queued_operation_id) or _call(operation))
+        for operation in operations
+    ]
 
 
-def _payload(tx: Connection, operation: Row[Any]) -> BridgePayload:
-    unit = tx.execute(select(units.c.slug, units.c.toolchain_type).where(units.c.unit_id == operation.unit_id)).one()
-    target = tx.execute(
-        select(targets.c.provider_type, targets.c.parameters).where(targets.c.target_id == operation.target_id)
-    ).first()
-    live = live_states.c.unit_id == operation.unit_id
+def _leased(operation: Row[Any], stream: str, *, now: datetime, until: datetime) -> queue.Move:
+    lease = {"lease_owner": stream, "lease_until": until, "attempts": operation.attempts + 1}
+    return queue.Move(operation, "Submitted", started_at=operation.started_at or now, columns=lease)
+
+
+def _numbers_after(operations: Sequence[Row[Any]], found: dict[str, Unit]) -> Iterator[tuple[Unit, lifecycle.Numbers]]:
+    for operation in operations:
+        if unit := found.get(operation.unit_id):
+            numbers, number = queue.numbers_of(unit), operation.revision_num
+            yield unit, lifecycle.sent(numbers, action=operation.action, revision_num=number)
+
+
+def _call(operation: Row[Any]) -> FunctionPayload:
+    request = msgspec.Raw(operation.request)
+    return FunctionPayload(queued_operation_id=operation.queued_operation_id, invocation_request=request)
+
+
+def _payloads(tx: Connection, operations: Sequence[Row[Any]]) -> dict[str, BridgePayload]:
+    """Return what a worker gets for each operation on a unit, by the operation's id."""
+    o, content = queued_operations.c, blobs.c.content
+    joined = queued_operations.join(units, units.c.unit_id == o.unit_id)
+    joined = joined.outerjoin(targets, targets.c.target_id == o.target_id)
+    joined = joined.outerjoin(live_states, live_states.c.unit_id == o.unit_id)
+    # What an import brings takes the place of the text, so the worker gets none.
+    joined = joined.outerjoin(blobs, and_(blobs.c.sha == o.data_sha, o.action != "Import"))
+    shown = units.c.slug, units.c.toolchain_type, targets.c.provider_type, targets.c.parameters
+    query = select(queued_operations, *shown, content, live_states.c.live_state).select_from(joined)
+    payloads: dict[str, BridgePayload] = {}
+    for some in portions([operation.queued_operation_id for operation in operations]):
+        for row in tx.execute(query.where(o.queued_operation_id.in_(some))):
+            payloads[row.queued_operation_id] = _payload(row)
+    return payloads
+
+
+def _payload(row: Row[Any]) -> BridgePayload:
     return BridgePayload(
-        queued_operation_id=operation.queued_operation_id,
-        toolchain_type=unit.toolchain_type,
-        provider_type=target.provider_type if target else "",
-        unit_slug=unit.slug,
-        unit_id=operation.unit_id,
-        space_id=operation.space_id,
-        data=b"" if operation.action == "Import" else _content(tx, operation.data_sha),
-        live_state=tx.execute(select(live_states.c.live_state).where(live)).scalar() or b"",
-        target_params=target.parameters.encode() if target else b"",
-        extra_params=operation.extra_params,
-        revision_num=operation.revision_num,
+        queued_operation_id=row.queued_operation_id,
+        toolchain_type=row.toolchain_type,
+        provider_type=row.provider_type or "",
+        unit_slug=row.slug,
+        unit_id=row.unit_id,
+        space_id=row.space_id,
+        data=row.content or b"",
+        live_state=row.live_state or b"",
+        target_params=(row.parameters or "").encode(),
+        extra_params=row.extra_params,
+        revision_num=row.revision_num,
     )
-
-
-def _content(tx: Connection, sha: bytes | None) -> bytes:
-    return tx.execute(select(blobs.c.content).where(blobs.c.sha == sha)).scalar() or b""

@@ -1,4 +1,4 @@
-"""What callers ask of clusters: apply, destroy, refresh and import a unit, one or many.
+"""What callers ask of clusters: apply, destroy, refresh and import a unit; holds. Many are applied by ``applying``.
 
 An operation is queued and its event shown in the transaction of the request; a worker takes it
 from there (``deliveries``). Heads that apply by themselves are queued here too, by one rule
@@ -8,6 +8,7 @@ from there (``deliveries``). Heads that apply by themselves are queued here too,
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterable
 
 from sqlalchemy import Connection, select
 
@@ -22,11 +23,9 @@ from confighub.hub.store.rows import columns, own_id, record
 from confighub.hub.usecases import holds, queue, revision_names, trigger_calls
 from confighub.hub.usecases.access import require_space, visible
 from confighub.hub.usecases.audit import note
-from confighub.hub.usecases.elements import each
 from confighub.hub.usecases.gates import closed_gates, environment_of
 from confighub.hub.usecases.listing import Listing, choose_units
 from confighub.records.base import to_wire
-from confighub.records.extended import UnitActionResponse
 from confighub.records.units import Unit
 from confighub.records.work import ImportRequest, QueuedOperation, Target
 
@@ -61,7 +60,7 @@ def correct_unit(hub: Hub, caller: Caller, *, space_id: str, unit_id: str, reaso
             raise BadRequest(f"unit {unit.slug} is not live, so there is nothing to correct")
         gates = closed_gates(tx, unit.unit_id or "", number)
         if gates:
-            raise _gated(unit, number, gates, trigger_calls.reasons(tx, unit.unit_id or "", number))
+            raise gated(tx, unit, number, gates)
         return _queue(tx, hub, caller, unit, action="Apply", revision_num=number, reason=f"{CORRECTION}: {reason}")
 
 
@@ -90,28 +89,6 @@ def import_unit(hub: Hub, caller: Caller, request: ImportRequest, *, space_id: s
     with hub.write() as tx:
         unit = _unit(tx, caller, space_id, unit_id, "apply")
         return _queue(tx, hub, caller, unit, action="Import", extra_params=extra)
-
-
-def apply_units(hub: Hub, caller: Caller, selection: Listing, *, is_dry_run: bool = False) -> list[UnitActionResponse]:
-    """Queue the head of every unit of the selection, each on its own; return one element a unit, by CursorID.
-
-    An element holds the operation or why there is none. A dry run queues nothing and shows the
-    operations as they would be, without ids.
-    """
-
-    def act(unit: Unit) -> UnitActionResponse:
-        require_space(tx, caller, unit.space_id, "apply")
-        if not is_dry_run:
-            return UnitActionResponse(action=_apply(tx, hub, caller, unit, ""))
-        savepoint = tx.begin_nested()
-        action = _apply(tx, hub, caller, unit, "")
-        savepoint.rollback()
-        action.queued_operation_id = None
-        return UnitActionResponse(action=action)
-
-    with hub.write() as tx:
-        chosen = choose_units(tx, hub, caller, selection)
-        return each(tx, UNIT, chosen, act, lambda error: UnitActionResponse(error=error))
 
 
 def hold_units(hub: Hub, caller: Caller, selection: Listing, *, reason: str, ttl_s: int, holder: str = "") -> list[str]:
@@ -164,6 +141,14 @@ def apply_if_due(tx: Connection, hub: Hub, caller: Caller, unit_id: str) -> Queu
     return _queue(tx, hub, caller, unit, action="Apply", revision_num=unit.head_revision_num, reason=AUTO_APPLY)
 
 
+def apply_all_due(tx: Connection, hub: Hub, caller: Caller, unit_ids: Iterable[str]) -> None:
+    """Queue the head of each of the units whose head the rule of auto-apply says to queue."""
+    for unit_id, unit in queue.units_by_id(tx, unit_ids).items():
+        # Most heads are live, or have been sent, and need no further question.
+        if unit.head_revision_num not in (unit.live_revision_num, unit.last_applied_revision_num):
+            apply_if_due(tx, hub, caller, unit_id)
+
+
 def reason_not_to_apply(tx: Connection, hub: Hub, unit_id: str) -> str:
     """Return why the head of the unit is not applied by itself; empty when it is, or would be."""
     unit = queue.unit_by_id(tx, unit_id)
@@ -202,7 +187,7 @@ def _apply(
         gates.remove(QUARANTINE)
         reason = f"applied despite quarantine: {despite_quarantine}"
     if gates:
-        raise _gated(unit, number, gates, trigger_calls.reasons(tx, unit.unit_id or "", number))
+        raise gated(tx, unit, number, gates)
     if number < head:
         by_hand = f"revision {number} was applied by hand"
         holds.hold(tx, hub, caller, unit.unit_id, kind=holds.OLDER_REVISION, reason=by_hand)
@@ -253,17 +238,23 @@ def _unit(tx: Connection, caller: Caller, space_id: str, unit_id: str, right: Ri
 
 def _target(tx: Connection, unit: Unit) -> Target:
     """Return the unit's target, which must have a worker."""
+    living = targets.c.target_id == unit.target_id, targets.c.deleted_at.is_(None)
+    row = tx.execute(select(*columns(TARGET)).where(*living)).first() if unit.target_id else None
+    return target_given(unit, None if row is None else record(TARGET, row))
+
+
+def target_given(unit: Unit, target: Target | None) -> Target:
+    """Return the unit's living target, as it was found or None.
+
+    Raises: BadRequest when the unit has none or nobody serves it.
+    """
     if unit.target_id is None:
         raise BadRequest(
             f"unit {unit.slug} has no target, so there is no place to apply it to",
             hint=f"set one: cub unit set-target {unit.slug} TARGET",
         )
-    living = targets.c.target_id == unit.target_id, targets.c.deleted_at.is_(None)
-    row = tx.execute(select(*columns(TARGET)).where(*living)).first()
-    if row is None:
+    if target is None:
         raise BadRequest(f"the target of unit {unit.slug} was deleted", hint="set another one")
-    target = record(TARGET, row)
-    assert isinstance(target, Target)
     if target.bridge_worker_id is None:
         raise BadRequest(f"target {target.slug} of unit {unit.slug} has no worker", hint="give the target one")
     return target
@@ -286,7 +277,9 @@ _OPENERS = {
 }
 
 
-def _gated(unit: Unit, number: int, gates: list[str], reasons: dict[str, str]) -> Gated:
+def gated(tx: Connection, unit: Unit, number: int, gates: list[str]) -> Gated:
+    """Return the refusal of the unit's revision by those gates, with what opens them."""
+    reasons = trigger_calls.reasons(tx, unit.unit_id or "", number)
     known = [_OPENERS[gate].format(slug=unit.slug) for gate in gates if gate in _OPENERS]
     known += [f"{gate}: {reasons[gate]}" for gate in gates if gate in reasons]
     message = f"unit {unit.slug} is not applied: revision {number} is refused by {', '.join(gates)}"
