@@ -8,26 +8,44 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from confighub.client.collection import quoted
 from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
 from confighub.errors import NotFound
 from confighub.functions.invoke import Context, invoke
 from confighub.operations.readiness import is_ready, reasons, word_for
+from confighub.records.base import NIL_ID
 from confighub.records.functions import FunctionArgument, FunctionInvocation
 
 _OPEN = {"Pending": "waits for its worker", "Submitted": "was taken by its worker", "Progressing": "is under way"}
 _UNTIL_OPENED = "quarantine/not-quarantined"
+
+State = Literal[
+    "no target",
+    "no worker",
+    "worker away",
+    "gate closed",
+    "under way",
+    "failed",
+    "held",
+    "not applied",
+    "not ready",
+    "needs",
+    "drifted",
+    "behind upstream",
+]
+"""Everything that can keep a unit from being as its head says, the most pressing first."""
 
 
 @dataclass(frozen=True)
 class Reason:
     """One thing that stands in the way; ``state`` is its kind, ``commands`` resolve it, the most usual first."""
 
-    state: str
+    state: State
     message: str
     commands: tuple[str, ...] = ()
 
@@ -123,16 +141,21 @@ class _Case:
 
 def _target(case: _Case) -> Iterator[Reason]:
     if not case.full.get("Target"):
+        is_gone = (case.unit.get("TargetID") or NIL_ID) != NIL_ID
         yield Reason(
             "no target",
-            "there is no place to apply it to",
+            "its target was deleted" if is_gone else "there is no place to apply it to",
             (case.cub("set-target {} TARGET"), f"bin/setup-worker {case.environment}"),
         )
         return
     target = case.hub.targets.get(str(case.unit["TargetID"]), space_id=str(case.full["Target"]["SpaceID"]))
     worker = target.get("BridgeWorker")
     if not worker:
-        yield Reason("no worker", f"target {case.full['Target']['Slug']} names no worker", ("cub target update …",))
+        yield Reason(
+            "no worker",
+            f"nobody works on target {case.full['Target']['Slug']}: it names no worker",
+            (case.cub("set-target {} TARGET"), f"bin/setup-worker {case.environment}"),
+        )
     elif worker.get("Condition") != "Ready":
         seen = _moment(worker.get("LastSeenAt"))
         since = f", last seen {seen}" if seen else ", never seen"
@@ -252,6 +275,23 @@ def _live(case: _Case) -> Iterator[Reason]:
     )
 
 
+def _needs(case: _Case) -> Iterator[Reason]:
+    """Yield the units that it links to and that are not ready: what needs them seldom is before they are."""
+    if case.live and case.live == case.head and is_ready(case.status, revision=case.live):
+        return
+    links = case.hub.links.list(
+        space_id=str(case.unit["SpaceID"]), where=f"FromUnitID = {quoted(str(case.unit['UnitID']))}"
+    )
+    for link in sorted(links, key=lambda one: str((one.get("ToUnit") or {}).get("Slug"))):
+        needed = link.get("ToUnit") or {}
+        live = int(needed.get("LiveRevisionNum") or 0)
+        status = case.hub.units.live_status(needed["UnitID"], space_id=needed["SpaceID"]) if live else {}
+        if needed and not (live and is_ready(status, revision=live)):
+            said = "; ".join(reasons(status)) or f"it is {word_for(status)}" if live else "nothing of it is live"
+            space = (link.get("ToSpace") or {}).get("Slug") or case.space
+            yield Reason("needs", f"{needed['Slug']}: {said}", (f"cub unit why {needed['Slug']} --space {space}",))
+
+
 def _drift(case: _Case) -> Iterator[Reason]:
     if (case.full.get("UnitStatus") or {}).get("Drift") == "Drifted":
         said = str(case.event.get("Message") or "what runs is not as the live revision says")
@@ -279,6 +319,7 @@ _LOOKS: tuple[Callable[[_Case], Iterator[Reason]], ...] = (
     _holds,
     _not_applied,
     _live,
+    _needs,
     _drift,
     _upstream,
 )
