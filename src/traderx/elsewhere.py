@@ -164,13 +164,15 @@ class OnCluster:
         return "; ".join(said) or f"{ingress or 'nothing'} does not answer"
 
     def make_ready(self) -> str:
-        """See that every node is Ready."""
-        nodes = (self.api.get("/api/v1/nodes") or {}).get("items") or []
+        """See that every node is Ready, but for those that are cordoned, which take no pods."""
+        self.was_empty = self.api.get(f"/api/v1/namespaces/{topology.namespace(self.environment)}") is None
+        listed = (self.api.get("/api/v1/nodes") or {}).get("items") or []
+        nodes = [one for one in listed if not (one.get("spec") or {}).get("unschedulable")]
         late = [one["metadata"]["name"] for one in nodes if not _is_ready(one)]
         if late or not nodes:
             raise ConfigHubError(f"nodes of {self.context} are not Ready: {', '.join(late) or 'it has none'}")
-        self.was_empty = self.api.get(f"/api/v1/namespaces/{topology.namespace(self.environment)}") is None
-        return f"all {len(nodes)} nodes of {self.context} are Ready"
+        apart = f"; {len(listed) - len(nodes)} cordoned" if len(listed) > len(nodes) else ""
+        return f"all {len(nodes)} nodes of {self.context} are Ready{apart}"
 
     def restore_data(self, copy: Path) -> str:
         """A cluster's database is in its volumes."""

@@ -32,6 +32,8 @@ KEPT_COPIES = 60
 _FILE, _STATE, _HUB = "backup.json", "state.json", "hub"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _PAUSE_S = 0.5
+_LOGS_BYTES = 256 * 1024 * 1024
+"""How long the journal may be in any case: about two thousand edits."""
 _AGAIN_S = 30.0
 """When a round that failed is tried again, if that is sooner than the next one."""
 
@@ -49,6 +51,7 @@ class Schedule:
     keep: int = 24
     git: str = ""
     push: bool = False
+    data_keep: int = KEPT_COPIES
 
     @property
     def root(self) -> Path:
@@ -115,6 +118,8 @@ class Keeper:
             self._data_due = now + self.schedule.data_every_s
             for environment in topology.ENVIRONMENTS:
                 self._noted(f"data of {environment}", partial(self.keep_data, environment))
+            if self._has_hub() and self._is_journal_long():
+                self._noted("journal", self.keep_journal)
         if now >= self._hub_due and self._has_hub():
             done = self._noted(_HUB, self.keep_hub)
             self._hub_due = now + (self.schedule.every_s if done else min(_AGAIN_S, self.schedule.every_s))
@@ -142,6 +147,11 @@ class Keeper:
             shutil.rmtree(old)
         return f"{folder}, {kept.store_bytes} bytes in {kept.seconds:.1f} s" + (", journalled" if is_journalled else "")
 
+    def keep_journal(self) -> str:
+        """Take a new base, so that the logs before it need not stay, and return what was done."""
+        begin_journal(self.project, self.schedule.root / JOURNAL)
+        return "a new base, since the logs had grown"
+
     def keep_data(self, environment: str) -> str:
         """Copy the environment's database if it changed, and return what was done; empty for nothing."""
         try:
@@ -158,9 +168,17 @@ class Keeper:
             # it was never used
             return ""
         self._changes[environment] = change
-        for old in copies(folder)[:-KEPT_COPIES]:
+        for old in copies(folder)[: -self.schedule.data_keep]:
             old.file.unlink()
         return str(made.file)
+
+    def _is_journal_long(self) -> bool:
+        """Tell whether the logs take much more room than a base would."""
+        folder = self.schedule.root / JOURNAL
+        if not folder.is_dir():
+            return False
+        base_bytes = max((path.stat().st_size for path in folder.glob("base-*.sqlite")), default=0)
+        return sum(path.stat().st_size for path in folder.glob("*.wal")) > max(_LOGS_BYTES, 8 * base_bytes)
 
     def _has_hub(self) -> bool:
         """Tell whether our hub runs: one that is gone is not made anew here, and one that was ended stays ended."""

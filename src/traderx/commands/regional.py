@@ -7,6 +7,7 @@ import json
 import click
 
 from traderx.commands.lazy import Seconds, data_option, json_option, saying
+from traderx.wording import counted
 
 
 @click.group(invoke_without_command=True)
@@ -61,7 +62,7 @@ def promote(
     )
     if as_json:
         print(json.dumps(done.as_json(), indent=2))
-    say(f"stopped: {done.stopped}" if done.stopped else f"{len(chosen)} regions are promoted and validated")
+    say(f"stopped: {done.stopped}" if done.stopped else f"{counted(len(chosen), 'region')} promoted and validated")
     return 1 if done.stopped else 0
 
 
