@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import uuid
 from pathlib import Path
 
 import pytest
 
+from tests.services.redis_server import redis_server
 from tests.services.running import Desk, call, eventually, running_desk
+from traderx.services.platform.cache import open_cache
 
 ACCOUNT = 11413
 
@@ -219,3 +222,29 @@ def test_an_order_is_accepted_and_booked_without_any_feed(tmp_path: Path) -> Non
 
         assert desk.settled(reply.json["id"])["state"] == "Settled"
         assert desk.held(ACCOUNT, "IBM") == 4
+
+
+def test_what_the_cache_keeps_of_a_security_is_not_asked_for_again(tmp_path: Path, free_port: int) -> None:
+    needed = ("reference-data", "account-service", "trade-processor", "trade-service")
+    address = {"CACHE_HOST": "127.0.0.1", "CACHE_PORT": str(free_port)}
+    aapl = {"symbol": "AAPL", "qty": 1, "side": "BUY", "accountId": ACCOUNT}
+
+    async def is_kept() -> bool:
+        cache = open_cache(address)
+        found = await cache.get("security:AAPL")
+        await cache.close()
+        return found is not None
+
+    with redis_server(tmp_path, free_port) as cache, running_desk(tmp_path, *needed, **address) as desk:
+        # a process that has just begun may find the cache too slow, and does without
+        eventually("kept", lambda: desk.order(**aapl).status == 202 and asyncio.run(is_kept()))
+        desk.process("reference-data").kill()
+
+        kept = eventually("accepted", lambda: reply if (reply := desk.order(**aapl)).status == 202 else None)
+        other = desk.order(**{**aapl, "symbol": "MSFT"})
+        cache.kill()
+        without = desk.order(**aapl)
+        price = desk.settled(kept.json["id"])["price"]
+
+    assert (other.status, without.status) == (503, 503)
+    assert price == 150.0

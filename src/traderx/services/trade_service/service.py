@@ -31,6 +31,7 @@ from traderx.services.ledger.records import Trade
 from traderx.services.ledger.trades import Accepted, accept, find_trade, list_trades
 from traderx.services.ledger.vocabulary import Order, read_order
 from traderx.services.platform.answers import limit_of, read_object, whole_number
+from traderx.services.platform.cache import open_cache
 from traderx.services.platform.environment import Environment
 from traderx.services.platform.http_client import HttpClient
 from traderx.services.platform.metrics import Metrics
@@ -63,8 +64,12 @@ class TradeService:
         self.link = FeedLink(environment.urls["trade-feed"], name=environment.service)
         self.relay = Relay(self.ledger, self.link, environment.faults, metrics)
         self._urls = environment.urls
+        self.cache = open_cache(environment.variables)
         self._validation = Validation(
-            self.http, urls=environment.urls, checks_balance=switched_on(environment.variables, "ENFORCE_BALANCE")
+            self.http,
+            self.cache,
+            urls=environment.urls,
+            checks_balance=switched_on(environment.variables, "ENFORCE_BALANCE"),
         )
         self._accepted = metrics.counter("traderx_orders_accepted", "Orders accepted, repetitions not counted")
         self._repeated = metrics.counter("traderx_orders_repeated", "Orders sent again under a known id")
@@ -196,7 +201,7 @@ def build(environment: Environment, metrics: Metrics) -> Service:
             service.link.keep_connected,
             service.relay.keep_sending,
         ],
-        closers=[service.ledger.close, service.http.close],
+        closers=[service.ledger.close, service.http.close, service.cache.close],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -10,7 +11,11 @@ from urllib.parse import quote
 
 from traderx.services.errors import Clash, Unavailable, Unknown
 from traderx.services.ledger.vocabulary import Order
+from traderx.services.platform.cache import Cache
 from traderx.services.platform.http_client import HttpClient, Reply
+
+SECURITY_KEPT_S = 30
+"""So old may be what is known of a security; accounts are always asked for, since balances move."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +29,8 @@ class Validated:
 class Validation:
     """Asks reference-data and account-service, both at once."""
 
-    def __init__(self, http: HttpClient, *, urls: Mapping[str, str], checks_balance: bool) -> None:
-        self._http, self._urls, self._checks_balance = http, urls, checks_balance
+    def __init__(self, http: HttpClient, cache: Cache, *, urls: Mapping[str, str], checks_balance: bool) -> None:
+        self._http, self._cache, self._urls, self._checks_balance = http, cache, urls, checks_balance
 
     async def validate(self, order: Order) -> Validated:
         """Return what is known of the order's security.
@@ -34,7 +39,7 @@ class Validation:
         too low; Unavailable, naming the service, when one cannot be asked.
         """
         security, account = await asyncio.gather(
-            self._ask("reference-data", f"/api/reference-data/{quote(order.security, safe='')}"),
+            self._security(order.security),
             self._ask("account-service", f"/api/accounts/{order.account_id}"),
             return_exceptions=True,
         )
@@ -48,11 +53,31 @@ class Validation:
             _check_balance(order, validated, owner)
         return validated
 
+    async def _security(self, ticker: str) -> Reply:
+        """Return what reference-data says of a security, or said a moment ago; an unknown one is asked for again."""
+        key = f"security:{ticker}"
+        kept = _decoded(await self._cache.get(key))
+        if kept:
+            return Reply(HTTPStatus.OK, kept)
+        reply = await self._ask("reference-data", f"/api/reference-data/{quote(ticker, safe='')}")
+        if reply.status == HTTPStatus.OK:
+            await self._cache.put(key, json.dumps(reply.body).encode(), seconds=SECURITY_KEPT_S)
+        return reply
+
     async def _ask(self, service: str, path: str) -> Reply:
         reply = await self._http.get(service, self._urls[service] + path)
         if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Unavailable(f"{service} answered {reply.status}")
         return reply
+
+
+def _decoded(kept: bytes | None) -> dict[str, object]:
+    """Return the object that was kept; empty for what is none."""
+    try:
+        found = json.loads(kept or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _found(answer: Reply | BaseException, missing: Unknown) -> Mapping[str, object]:
