@@ -34,7 +34,7 @@ class Rules:
 
     window_s: float = 14 * 86_400.0
     at_least_s: float = 86_400.0
-    points: int = 20
+    points: int = 10
     cpu_margin: float = 0.20
     memory_margin: float = 0.15
     oom_margin: float = 0.25
