@@ -44,7 +44,12 @@ if TYPE_CHECKING:
 cub unit import --export traderx-prod-backup-20251003.yaml --space restored""",
 )
 def import_units(call: Call) -> None:
-    """Bring live resources into a unit, or the units of an export into a space."""
+    """Bring live resources into a unit, or the units of an export into a space.
+
+    A worker for Kubernetes looks into the namespaces of people alone. Add to the expression, by AND,
+    import.include_system = true for those of the cluster, import.include_custom = true for the
+    definitions of custom kinds, import.include_cluster = true for what is in no namespace.
+    """
     if call.text("export"):
         _restore(call)
         return
