@@ -220,6 +220,9 @@ def test_a_promotion_leaves_a_colour_where_it_is(new_stage: Callable[..., Stage]
         assert "version: green" not in text
         assert "sessionAffinity: ClientIP" in text
         assert change.text == text
+        # the version that staging has comes along, though another unit runs it there
+        assert "image: example/shop:v2" in hub.units.data(clones["shop-deployment"], space_id=second.space_id)
+        assert shop.place().unit("shop-deployment")["LiveRevisionNum"] == 0
         assert {(one.path, one.ours.strip()) for one in change.held} == {
             ("spec.selector.app", "shop"),
             ("spec.selector.version", ""),

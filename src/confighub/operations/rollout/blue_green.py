@@ -180,7 +180,10 @@ class BlueGreen:
                 time.sleep(look_s)
 
     def _decommission(self) -> str:
-        """Take the old colour away; the new one is the one that everybody means from now on."""
+        """Take the old colour away; the new one is the one that everybody means from now on.
+
+        The old one's unit is the one that clones downstream come from, so it tells the new version on, without running.
+        """
         place = self.place
         labels = place.unit(self.old_slug).get("Labels") or {}
         order = labels.get("order") or self.record.before.get("order") or None
@@ -190,6 +193,8 @@ class BlueGreen:
         place.label(self.new_slug, {"active": "true", "order": order})
         place.label(self.old_slug, {"active": "false", "order": None})
         place.destroy(self.old_slug)
+        calls = self._subject().changes(self.record.image, self.record.env)
+        place.change(self.old_slug, calls, f"{self.record.image}, as {self.colour} runs it")
         place.remove(self.own_slug)
         place.say(f"  {self.old_colour} is taken away; its unit {self.old_slug} stays for the next rollout")
         return DONE
