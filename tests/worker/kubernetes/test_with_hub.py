@@ -152,3 +152,19 @@ def test_a_worker_that_may_look_into_one_namespace_only_tells_its_units_after_a_
     finally:
         site.stop_worker()
         site.start_worker()
+
+
+def test_the_public_clients_options_reach_the_worker(site: Site) -> None:
+    name = f"{site.namespace}-imported"
+    made_for: Object = {"labels": {"made-for": name}}
+    site.kube.create(
+        "/api/v1/namespaces/kube-system/configmaps", config_map(name) | {"metadata": {"name": name, **made_for}}
+    )
+    unit = site.create("imported")
+    ask = f"/space/{site.space}/unit/{unit}/import"
+    where = f"metadata.namespace = '{site.namespace}' AND metadata.labels = 'made-for={name}'"
+
+    site.hub.call("POST", ask, {"Where": f"{where} AND import.include_system = true"})
+
+    until(lambda: name in base64.b64decode(site.unit(unit).get("Data") or "").decode(), because=site.log)
+    site.kube.delete(f"/api/v1/namespaces/kube-system/configmaps/{name}")
