@@ -108,6 +108,7 @@ def test_a_time_that_cannot_be_waited_for_is_refused(
     assert capsys.readouterr().err == told
     assert option.removeprefix("--") in told
     assert f"not {value}" in told
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.requirement("R-206", "R-208")

@@ -86,8 +86,10 @@ def canary(
     evidence = Evidence(prometheus, rollout.read_schedule(stages).queries, without_trades, inside)
     wish = _wish("canary", service, environment, image, variables, evidence, approve=approve, lift=lift)
     asked = rollout.Rollout(environment, wish, aborts, stages=stages)
+    # refuses what cannot be waited for, before anything is started
+    plan = rollout.explain_canary(asked)
     if explain:
-        return _explained(rollout.explain_canary(asked))
+        return _explained(plan)
     return _carried_out(lambda site: rollout.canary(site, asked), as_json=as_json, data=data)
 
 
@@ -131,8 +133,10 @@ def blue_green(
     evidence = Evidence(prometheus, without_trades=without_trades, inside=inside)
     wish = _wish("blue-green", service, environment, image, variables, evidence, approve=approve, lift=lift)
     asked = Rollout(environment, wish, aborts, soak_s=soak)
+    # refuses what cannot be waited for, before anything is started
+    plan = rollout.explain_blue_green(asked)
     if explain:
-        return _explained(rollout.explain_blue_green(asked))
+        return _explained(plan)
     return _carried_out(lambda site: rollout.blue_green(site, asked), as_json=as_json, data=data)
 
 
