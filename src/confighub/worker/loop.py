@@ -65,6 +65,7 @@ class Worker:
         self._late: dict[str, ActionResult] = {}
         self._pushed: dict[str, LiveChange] = {}
         self._unpushed: dict[str, LiveChange] = {}
+        self._newer: dict[str, LiveChange] = {}
         self._has_unpushed = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -172,11 +173,15 @@ class Worker:
             outcome = Outcome(_FAILED.get(action, "None"), f"the worker failed: {type(error).__name__}: {error}")
         self._expect_late(result, outcome)
         _LOG.info("%s of %s revision %d: %s", action, payload.unit_slug, payload.revision_num, outcome.result)
+        told = None
         if outcome.live_state is not None:
-            self._pushed[payload.unit_id] = LiveChange(
-                payload.unit_id, payload.space_id, payload.revision_num, outcome.live_state
-            )
+            told = LiveChange(payload.unit_id, payload.space_id, payload.revision_num, outcome.live_state)
+            self._pushed[payload.unit_id] = told
+            self._newer.pop(payload.unit_id, None)
+            self._unpushed.pop(payload.unit_id, None)
         await self._end(result, outcome, is_known=action in _FAILED or action == "Finalize")
+        if told is not None:
+            self._push_again(told)
 
     async def _carry_out(self, action: str, payload: BridgePayload, report: Report) -> Outcome:
         bridge = self._bridges.get(payload.provider_type)
@@ -269,10 +274,18 @@ class Worker:
     async def _changed(self, change: LiveChange) -> None:
         """Take in a change of live state; the newest of each unit is sent."""
         self._complete_late(change)
+        self._newer[change.unit_id] = change
         if self._pushed.get(change.unit_id) == change:
             return
         self._unpushed[change.unit_id] = change
         self._has_unpushed.set()
+
+    def _push_again(self, told: LiveChange) -> None:
+        """Push what changed while the end of an operation was on its way, since that may have come to the hub later."""
+        newest = self._newer.pop(told.unit_id, told)
+        if newest != told:
+            self._unpushed[told.unit_id] = newest
+            self._has_unpushed.set()
 
     async def _push_changes(self) -> None:
         pause_s = _FIRST_PAUSE_S

@@ -36,12 +36,16 @@ spec:
 
 
 class Cluster:
-    """What runs, as a cluster holds it: applying sets it, ``change`` is somebody else's hand."""
+    """What runs, as a cluster holds it: applying sets it, ``change`` is somebody else's hand.
+
+    ``afterwards`` is what another sets as soon as something was applied.
+    """
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.objects: dict[str, list[dict[str, Any]]] = {}
         self.is_stubborn = False
+        self.afterwards: dict[str, Any] = {}
         self.silent: set[str] = set()
 
     def decide(self, event: Event) -> Verdict:
@@ -54,6 +58,7 @@ class Cluster:
             found = list(yaml.safe_load_all(data_of(event)))
             for one in found:
                 one["status"] = {"replicas": 1, "readyReplicas": 1, "updatedReplicas": 1, "observedGeneration": 1}
+                one.get("spec", {}).update(self.afterwards)
             self.objects[payload["UnitID"]] = found
         return Verdict(live_state=json.dumps(self.objects[payload["UnitID"]]).encode())
 
@@ -198,6 +203,19 @@ def test_a_correction_that_does_not_help_has_failed(cluster: Cluster) -> None:
 
     assert states(found) == [("a", "failed")]
     assert "still" in found[0].message
+
+
+def test_what_comes_after_a_correction_is_another_drift(cluster: Cluster) -> None:
+    dev = cluster.stage
+    unit_id = dev.unit("a")
+    bring_up(dev)
+    cluster.change(unit_id, replicas=10)
+    cluster.afterwards = {"replicas": 11}
+
+    found = detector(dev).once()
+
+    assert states(found) == [("a", "corrected")]
+    assert [str(one) for one in detector(dev).look()[0].differences] == ["Deployment/a spec.replicas is 11 and not 1"]
 
 
 def test_what_a_worker_that_is_away_leaves_is_told_and_stops_no_other(cluster: Cluster) -> None:

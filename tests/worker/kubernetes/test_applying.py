@@ -85,6 +85,7 @@ def test_an_object_that_left_the_unit_is_removed(scene: Stage) -> None:
     outcome = scene.apply(config_map("kept"), unit=unit, revision=2)
 
     assert "removed ConfigMap dropped" in outcome.message
+    assert b"dropped" not in (outcome.live_state or b"")
     assert scene.get("configmaps", "kept")
     assert not scene.get("configmaps", "dropped")
 

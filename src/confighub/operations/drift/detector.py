@@ -242,14 +242,22 @@ class Detector:
             return replace(handled, state="failed", message=str(event.get("Message") or event["Status"]))
         number = unit["LiveRevisionNum"]
         deadline = time.monotonic() + min(self.options.timeout_s, 5.0)
-        while left := [one for one in self.look() if one.unit["UnitID"] == unit["UnitID"] and not one.is_strange]:
+        while left := self._left_of(drifted):
             if time.monotonic() > deadline:
-                said = "; ".join(left[0].lines)
+                said = "; ".join(left)
                 return replace(
                     handled, state="failed", message=f"revision {number} was applied again and still: {said}"
                 )
             time.sleep(_PAUSE_S)
         return replace(handled, state="corrected", message=f"revision {number} was applied again")
+
+    def _left_of(self, drifted: Drifted) -> list[str]:
+        """Return what is still there of a unit's drift, in words; what came since then is another drift."""
+        known = {str(one) for one in drifted.differences}
+        for now in self.look():
+            if now.unit["UnitID"] == drifted.unit["UnitID"]:
+                return [str(one) for one in now.differences if str(one) in known] if known else [now.told]
+        return []
 
     def _accept(self, drifted: Drifted, accepted: Sequence[Difference]) -> tuple[str, bool]:
         """Write the live values into the unit; return what was done, and whether it was applied."""

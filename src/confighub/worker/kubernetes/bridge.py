@@ -8,6 +8,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ _LOG = logging.getLogger("confighub.worker")
 # Changes come by themselves; this often the pods are looked at, which are not watched.
 _LOOK_AGAIN_S = 1.0
 _RECONNECT_S = 1.0
+# What left a unit goes at once, unless a finalizer holds it.
+_GONE_S = 1.0
 # An apply that is over sooner says nothing but its end.
 _SOON_S = 0.2
 _LOOKS = 5  # at an object that changes while it is compared
@@ -110,7 +113,9 @@ class KubernetesBridge:
             return Outcome("ApplyFailed", str(error), live_state=await self._blob(cluster, operation.unit_id))
         finally:
             starting.cancel()
-            self._written(cluster, operation.unit_id)
+            # What changed while the outcome was put together would otherwise be told by nobody.
+            self._writing.discard(operation.unit_id)
+            self._tell_again(cluster, operation.unit_id)
 
     async def refresh(self, operation: Operation, report: Report) -> Outcome:
         """Compare the cluster with the unit's text, as the server itself would merge it; nothing is changed."""
@@ -212,6 +217,9 @@ class KubernetesBridge:
         kept = {inventory.identity(one.item) for one in applied}
         extra = [one for key, one in cluster.of_unit(operation.unit_id).items() if key not in kept]
         await self._remove(cluster, extra, terms)
+        if extra:  # else the live state of this apply would still have them
+            keys = [inventory.identity(one.item) for one in extra]
+            await self._wait_gone(cluster, operation.unit_id, keys, replace(terms, deadline=time.monotonic() + _GONE_S))
         return [f"removed {describe(one.item)}" for one in extra]
 
     async def _remove(self, cluster: Cluster, own: list[Seen], terms: Terms) -> None:
