@@ -59,7 +59,7 @@ def test_what_is_over_is_a_line_and_what_goes_on_is_shown_unit_by_unit() -> None
 
     assert screen.rows() == [
         "shop: 4 units in 3 stages",
-        "├─ ✓ wave 1: a (0.4 s)",
+        "├─ ✓ wave 1 (0.4 s): a",
         "├─ … wave 2",
         "│  ├─ ✓ b (1.2 s): Running",
         "│  └─ … c (3.0 s): GET /health/ready: 503",

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from confighub.errors import BadRequest
+from confighub.errors import BadRequest, Gated
 from confighub.operations.deploy import Options, Outcome, deploy, explain, read_units
 from confighub.operations.plan import Plan, PlannedUnit
 from confighub.operations.waves import find_circle, in_waves, read_needs
 from tests.api.worker import Event
 from tests.operations.playing import PlayedWorker, Stage, Verdict, succeed
+from tests.operations.test_deploy import wait_until_live
 
 
 def unit(slug: str, order: int | None = 1, *, is_addon: bool = False) -> PlannedUnit:
@@ -137,6 +138,37 @@ def test_started_again_it_goes_on_where_it_stopped(dev: Stage) -> None:
     assert outcome.failure is None
     assert [slug for slug, _ in worker.applied] == ["right", "top"]
     assert {one.slug for one in outcome.results if one.state == "kept"} == {"base", "left"}
+
+
+def test_prod_asks_for_approval_before_the_first_wave(new_stage: Callable[..., Stage]) -> None:
+    prod = new_stage(environment="prod")
+    diamond(prod)
+
+    with PlayedWorker(prod.worker) as worker:
+        with pytest.raises(Gated, match=r"4 units in .* wait for approval: .*base revision 1.*--waves --approve"):
+            run(prod, command="bin/ordered-apply prod --waves")
+        refused = list(worker.applied)
+        outcome = run(prod, approve=True)
+
+    assert refused == []
+    assert outcome.failure is None
+
+
+def test_what_changes_meanwhile_is_applied_when_the_last_wave_is_over(new_stage: Callable[..., Stage]) -> None:
+    eager = new_stage(environment="dev", auto_apply=True)
+    diamond(eager)
+    base = str(eager.hub.units.find("base", space_id=eager.space_id)["Unit"]["UnitID"])
+
+    def decide(event: Event) -> Verdict:
+        if event["Data"]["Payload"]["UnitSlug"] == "top":
+            eager.hub.units.patch_data(base, {"spec": {"replicas": 2}}, space_id=eager.space_id)
+        return succeed(event)
+
+    with PlayedWorker(eager.worker, decide) as worker:
+        run(eager)
+        wait_until_live(eager, base, revision=2)
+
+    assert [one for one in worker.applied if one[0] in ("base", "top")] == [("base", 1), ("top", 1), ("base", 2)]
 
 
 def test_explaining_tells_what_each_unit_comes_after(dev: Stage) -> None:

@@ -161,7 +161,7 @@ class Tree:
         if states <= {"kept"}:
             return f"{_MARKS['kept']} {stage.title}: {names} (running already)"
         if states <= {"kept", "ready"}:
-            return f"{_MARKS['ready']} {stage.title}: {names} ({max(one.seconds for one in seen):.1f} s)"
+            return f"{_MARKS['ready']} {stage.title} ({max(one.seconds for one in seen):.1f} s): {names}"
         if "failed" in states:
             return f"{_MARKS['failed']} {stage.title}"
         return f"{_MARKS['applying']} {stage.title}" if is_open else f"{_MARKS['due']} {stage.title}: {names}"

@@ -72,7 +72,7 @@ def ordered_apply(
         progress=progress,
     )
     outcome = deploy.deploy(site.hub, made, options, say)
-    return _concluded(outcome, as_json, "All services deployed successfully in order")
+    return _concluded(outcome, as_json, f"All services deployed successfully in {'waves' if waves else 'order'}")
 
 
 @click.command(name="apply-all")
