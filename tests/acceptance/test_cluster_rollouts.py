@@ -177,19 +177,23 @@ def test_a_switch_of_colours_goes_on_after_a_kill_at_every_step(shop: Shop, prom
 
 
 @pytest.mark.requirement("R-120", "R-121")
-def test_a_colour_that_prometheus_finds_bad_is_left_at_once(shop: Shop, prometheus: Callable[[], Server]) -> None:
+def test_a_colour_that_prometheus_finds_bad_is_left_though_killed_on_the_way_back(
+    shop: Shop, prometheus: Callable[[], Server]
+) -> None:
     server, before, images = prometheus(), shop.selector(), shop.images()
-    options = ["--image", ":v2.0.0", "--env", "FAULT_ERROR_RATE=0.2", "--soak", "30", "--json"]
+    asked = ["--image", ":v2.0.0", "--env", "FAULT_ERROR_RATE=0.2", "--prometheus", server.url, "--without-trades"]
+    options = [SERVICE, "dev", "--soak", "30"]
 
     with shop.counted(server) as history:
-        ran = shop.system.run("blue-green", SERVICE, "dev", *options, "--prometheus", server.url, "--without-trades")
+        ran, killed = killed_at_every_step(shop.system, "blue-green", [*options, *asked], options)
         states = history()
+    again = shop.system.run("canary", SERVICE, "dev", *asked)
 
-    told = json.loads(ran.out)
-    assert (ran.code, told["check"]) == (3, "error rate"), ran.text
-    assert told["rolled_back_in_s"] < 30
+    assert (ran.code, "rolled back: errors in" in ran.out) == (3, True), ran.text
+    assert killed == ["create", "deploy", "validate", "switch", "soak", "back", "clean"]
     assert [one == before for one in changes(states, "selector")] == [True, False, True]
     assert shop.images() == images
+    assert (again.code, "in quarantine" in again.err) == (1, True), again.text
 
 
 def test_what_nobody_could_see_is_refused_before_anything_is_made(shop: Shop) -> None:
