@@ -49,11 +49,25 @@ def test_only_so_many_are_remembered(tmp_path: Path) -> None:
     known = Journal(tmp_path / "w.jsonl")
     for number in range(journal.KEPT + 5):
         known.finish(result(str(number)))
+        known.accept(str(number))
     known.close()
 
     again = Journal(tmp_path / "w.jsonl")
 
     assert again.result("4") is None
     assert again.result("5")
-    assert len((tmp_path / "w.jsonl").read_bytes().splitlines()) == journal.KEPT
+    assert len((tmp_path / "w.jsonl").read_bytes().splitlines()) == 2 * journal.KEPT
+    again.close()
+
+
+def test_what_the_hub_has_not_accepted_is_never_forgotten(tmp_path: Path) -> None:
+    known = Journal(tmp_path / "w.jsonl")
+    known.finish(*(result(str(number)) for number in range(journal.KEPT + 5)))
+    known.accept("1")
+    known.close()
+
+    again = Journal(tmp_path / "w.jsonl")
+
+    assert len(again.unsent()) == journal.KEPT + 4
+    assert again.result("1") is None
     again.close()

@@ -7,6 +7,7 @@ before it is sent, so a worker that dies in between sends it again instead of do
 from __future__ import annotations
 
 import os
+import threading
 from collections import OrderedDict
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import msgspec
 from confighub.records.work import ActionResult
 
 KEPT = 1000
-"""Finished operations remembered: far more than a hub would send again."""
+"""Accepted ends remembered: far more than a hub would send again. Others stay until they are accepted."""
 
 
 class _Line(msgspec.Struct, omit_defaults=True):
@@ -28,6 +29,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = threading.Lock()  # ends are kept by a thread, what the hub has by another
         self._results: OrderedDict[str, ActionResult] = OrderedDict()
         self._unsent: set[str] = set()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,15 +46,17 @@ class Journal:
         """Return the results that the hub has not accepted yet, oldest first."""
         return [result for operation_id, result in self._results.items() if operation_id in self._unsent]
 
-    def finish(self, result: ActionResult) -> None:
-        """Remember how an operation ended; returns when it is on disk."""
-        self._note(_Line(result=result))
-        self._append(_Line(result=result))
+    def finish(self, *results: ActionResult) -> None:
+        """Remember how operations ended; returns when that is on disk."""
+        self._append([_Line(result=result) for result in results])
+        os.fsync(self._file.fileno())
 
-    def accept(self, operation_id: str) -> None:
-        """Remember that the hub knows."""
-        self._note(_Line(accepted=operation_id))
-        self._append(_Line(accepted=operation_id))
+    def accept(self, *operation_ids: str) -> None:
+        """Remember that the hub knows.
+
+        This need not be on disk at once: what is forgotten is sent once more, and changes nothing.
+        """
+        self._append([_Line(accepted=operation_id) for operation_id in operation_ids])
 
     def close(self) -> None:
         """Close the file."""
@@ -73,12 +77,17 @@ class Journal:
             self._unsent.add(operation_id)
         self._unsent.discard(line.accepted)
         while len(self._results) > KEPT:
-            self._unsent.discard(self._results.popitem(last=False)[0])
+            oldest = next((one for one in self._results if one not in self._unsent), None)
+            if oldest is None:
+                break
+            del self._results[oldest]
 
-    def _append(self, line: _Line) -> None:
-        self._file.write(msgspec.json.encode(line) + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+    def _append(self, lines: list[_Line]) -> None:
+        with self._lock:
+            for line in lines:
+                self._note(line)
+            self._file.write(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+            self._file.flush()
 
     def _compact(self) -> None:
         aside = self._path.with_suffix(".new")

@@ -1,17 +1,18 @@
 """The line to the hub over h2: who am I, results and live states on one connection, the stream of events on its own.
 
-Source: the worker protocol of the public API; ``live_state`` is this hub's own addition.
+Source: the worker protocol of the public API; ``live_state`` and ``action_results`` are this hub's own additions.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 import httpx2
 import msgspec
 
-from confighub.errors import BadRequest, Forbidden, NotFound, RetryLater, Unauthenticated
+from confighub.errors import BadRequest, ConfigHubError, Forbidden, NotFound, RetryLater, Unauthenticated
 from confighub.records.base import Record, to_wire
 from confighub.records.work import ActionResult, BridgeWorker, WorkerEvent, WorkerInfo
 from confighub.worker.bridge import LiveChange
@@ -27,6 +28,10 @@ class _PushedLiveState(Record):
     live_state: bytes
 
 
+class _Answer(Record):
+    message: str = ""
+
+
 class HubLink:
     """Calls of one worker.
 
@@ -37,6 +42,7 @@ class HubLink:
     def __init__(self, url: str, worker_id: str, secret: str, *, silence_s: float) -> None:
         self._worker = f"{url.rstrip('/')}/api/bridge_worker/{worker_id}"
         self._secret, self._silence_s = secret, silence_s
+        self._takes_many = True
         self._http = self._new_client()
 
     async def close(self) -> None:
@@ -97,6 +103,30 @@ class HubLink:
     async def send(self, result: ActionResult) -> None:
         """Report how far an operation is, or how it ended."""
         await self._call("POST", "action_result", to_wire(result))
+
+    async def send_all(self, results: Sequence[ActionResult]) -> list[ConfigHubError | None]:
+        """Report of many operations at once; return for each why the hub has not taken it, in order."""
+        if len(results) > 1 and self._takes_many:
+            try:
+                answer = await self._call("POST", "action_results", to_wire(results))
+                messages = msgspec.json.decode(answer.content, type=list[_Answer])
+                if len(messages) == len(results):
+                    return [NotFound(one.message) if one.message else None for one in messages]
+            except (NotFound, msgspec.MsgspecError):
+                # A hub of the public kind has no such place.
+                self._takes_many = False
+            except BadRequest:
+                pass  # one of them is bad, and the others are not to suffer for it
+            except ConfigHubError as error:
+                return [error] * len(results)
+        return await asyncio.gather(*(self._sent(result) for result in results))
+
+    async def _sent(self, result: ActionResult) -> ConfigHubError | None:
+        try:
+            await self.send(result)
+        except ConfigHubError as error:
+            return error
+        return None
 
     async def push(self, changes: list[LiveChange]) -> None:
         """Send live states that changed by themselves."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from confighub.errors import ConfigHubError, Forbidden, NotFound, RetryLater, Unauthenticated
+from confighub.errors import ConfigHubError, NotFound, RetryLater
 from confighub.records.base import NIL_ID
 from confighub.records.work import (
     ActionResult,
@@ -30,6 +30,7 @@ from confighub.worker import functions, readiness
 from confighub.worker.bridge import Bridge, LiveChange, Operation, Outcome, Report
 from confighub.worker.journal import Journal
 from confighub.worker.link import HubLink
+from confighub.worker.outbox import Outbox
 
 _LOG = logging.getLogger("confighub.worker")
 _FIRST_PAUSE_S = 0.1
@@ -60,6 +61,7 @@ class Worker:
     ) -> None:
         self._link, self._bridges, self._journal = link, bridges, journal
         self._longest_pause_s, self._offers_functions = min(poll_interval_s, _LONGEST_PAUSE_S), offers_functions
+        self._outbox = Outbox(link, journal, longest_pause_s=self._longest_pause_s)
         self._queues: dict[str, asyncio.Queue[Callable[[], Coroutine[Any, Any, None]]]] = {}
         self._known: set[str] = set()
         self._late: dict[str, ActionResult] = {}
@@ -76,8 +78,9 @@ class Worker:
             for bridge in self._bridges.values():
                 tasks.create_task(bridge.watch(self._changed))
             tasks.create_task(self._push_changes())
+            tasks.create_task(self._outbox.run())
             for result in self._journal.unsent():
-                tasks.create_task(self._deliver(result))
+                tasks.create_task(self._outbox.finish(result, is_kept=True))
             await self._stay_connected()
 
     async def _stay_connected(self) -> None:
@@ -125,7 +128,7 @@ class Worker:
         if operation_id in self._known:
             return  # it runs or waits already: the hub lost its stream in between
         if finished := self._journal.result(operation_id):
-            self._spawn(self._deliver(finished))
+            self._spawn(self._outbox.finish(finished, is_kept=True))
             return
         self._known.add(operation_id)
         queue = self._queues.get(name)
@@ -159,10 +162,7 @@ class Worker:
         )
 
         async def report(message: str) -> None:
-            progress = msgspec.structs.replace(result, status="Progressing", message=message)
-            # Progress is a courtesy: what counts is the end, which is repeated until it is accepted.
-            with suppress(ConfigHubError):
-                await self._link.send(progress)
+            self._outbox.tell(msgspec.structs.replace(result, status="Progressing", message=message))
 
         try:
             outcome = await self._carry_out(action, payload, report)
@@ -232,23 +232,7 @@ class Worker:
             data=outcome.data,
             outputs=outcome.outputs,
         )
-        self._journal.finish(final)
-        await self._deliver(final)
-
-    async def _deliver(self, result: ActionResult) -> None:
-        pause_s = _FIRST_PAUSE_S
-        while True:
-            try:
-                await self._link.send(result)
-                break
-            except (RetryLater, Unauthenticated, Forbidden) as error:
-                _LOG.info("%s; the result of %s is sent again", error, result.queued_operation_id)
-            except (NotFound, ConfigHubError) as error:
-                _LOG.warning("the hub does not want the result of %s: %s", result.queued_operation_id, error)
-                break
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, self._longest_pause_s)
-        self._journal.accept(result.queued_operation_id)
+        await self._outbox.finish(final)
 
     async def _beat(self) -> None:
         now = datetime.now(UTC)
