@@ -120,6 +120,22 @@ def test_what_a_cluster_adds_is_no_drift_unless_somebody_owns_it() -> None:
     assert [(one.path, one.who) for one in found] == [(f"{place}.value", "kubectl-edit")]
 
 
+def test_what_a_cluster_fills_into_items_without_a_key_is_no_drift() -> None:
+    claim: dict[str, Any] = {"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "5Gi"}}}}
+    wanted = {**WEB, "kind": "StatefulSet", "spec": {"volumeClaimTemplates": [claim]}}
+    filled = {**claim, "kind": "PersistentVolumeClaim", "spec": {**claim["spec"], "volumeMode": "Filesystem"}}
+    larger = {**claim, "spec": {"resources": {"requests": {"storage": "9Gi"}}}}
+
+    def live(*claims: dict[str, Any]) -> dict[str, Any]:
+        return {**wanted, "spec": {"volumeClaimTemplates": list(claims)}}
+
+    assert compare([wanted], [live(filled)], is_exact=False) == []
+    assert [one.path for one in compare([wanted], [live(filled)], is_exact=True)] == ["spec.volumeClaimTemplates"]
+    for claims in ([larger], [], [filled, larger]):
+        found = compare([wanted], [live(*claims)], is_exact=False)
+        assert [one.path for one in found] == ["spec.volumeClaimTemplates"]
+
+
 def test_the_one_who_took_a_field_over_is_named() -> None:
     live = changed("spec.replicas", 10)
     live["metadata"]["annotations"] = {"confighub.com/foreign": "spec.replicas by kubectl"}

@@ -203,7 +203,7 @@ def _in_lists(wanted: list[Any], live: list[Any], steps: tuple[Step, ...], is_ex
     name = str(steps[-1])
     keys = lists.key_fields(name, wanted, live) if all(isinstance(one, dict) for one in [*wanted, *live]) else None
     if keys is None:
-        if wanted != live:
+        if wanted != live and (is_exact or not _holds(live, wanted, steps)):
             yield steps, wanted, live
         return
     there = {lists.key_of(item, keys): item for item in live}
@@ -213,6 +213,12 @@ def _in_lists(wanted: list[Any], live: list[Any], steps: tuple[Step, ...], is_ex
         yield from _differing(item, there.pop(key, None), (*steps, step), is_exact)
     for item in there.values() if is_exact else ():
         yield (*steps, tuple((field, item[field]) for field in keys if field in item)), None, item
+
+
+def _holds(live: list[Any], wanted: list[Any], steps: tuple[Step, ...]) -> bool:
+    """Whether a list without keys has, place by place, all that is wanted; a server fills defaults in there too."""
+    pairs = zip(wanted, live, strict=False)
+    return len(live) == len(wanted) and not any(found for one in pairs for found in _differing(*one, steps, False))
 
 
 def _is_equal(wanted: Any, live: Any, steps: tuple[Step, ...]) -> bool:
