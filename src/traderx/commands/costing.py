@@ -1,4 +1,4 @@
-"""What it costs: the cost optimizer as a program, the cost of changes, budgets, and what a Prometheus is told."""
+"""The cost optimizer as a program."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import math
 import os
 import re
 import time
-from decimal import Decimal
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from confighub.errors import BadRequest, Gated, NotFound
+from confighub.errors import BadRequest, Gated
 from traderx.commands.drifting import receivers_of, spaces_named
 from traderx.commands.lazy import data_option, json_option, saying
 from traderx.topology import ENVIRONMENTS
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from confighub.operations.cost.usage import Source
     from confighub.operations.deploy import Options
     from confighub.operations.drift.watched import Watched
+    from confighub.operations.explaining import Explainer
     from confighub.operations.guard import Say
     from confighub.operations.proposals import Proposal
     from traderx.site import Site
@@ -48,11 +49,15 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
-_prices = click.option(
+prices_option = click.option(
     "--prices", "prices_file", metavar="FILE", help="Prices of your own; the form is in prices.yaml."
 )
-_provider = click.option("--provider", default="", metavar="NAME", help="Whose prices, where the space does not say.")
-_region = click.option("--region", default="", metavar="NAME", help="Prices of which region, where it does not say.")
+provider_option = click.option(
+    "--provider", default="", metavar="NAME", help="Whose prices, where the space does not say."
+)
+region_option = click.option(
+    "--region", default="", metavar="NAME", help="Prices of which region, where it does not say."
+)
 
 
 @click.command(name="cost-optimizer")
@@ -60,9 +65,9 @@ _region = click.option("--region", default="", metavar="NAME", help="Prices of w
 @click.option("--sets", metavar="SET,…", help="Only units of these sets.")
 @click.option("--filter", "filters", multiple=True, metavar="FILTER", help="Only units that this filter selects.")
 @click.option("--namespace", metavar="NAME", help="Only workloads in this namespace.")
-@_provider
-@_region
-@_prices
+@provider_option
+@region_option
+@prices_option
 @click.option("--prometheus", metavar="URL", help="Where usage is read (also PROMETHEUS_URL); without it: no advice.")
 @click.option("--match", "more", default="", metavar="MATCHERS", help="Only series with these labels: 'cluster=\"a\"'.")
 @click.option("--window", type=Duration(), default="14d", show_default=True, help="How far back usage counts.")
@@ -83,6 +88,8 @@ _region = click.option("--region", default="", metavar="NAME", help="Prices of w
 @click.option("--webhook", "webhooks", multiple=True, metavar="URL", help="Send alerts there as JSON.")
 @click.option("--slack", "slacks", multiple=True, metavar="URL", help="Send alerts to this Slack webhook.")
 @click.option("--alertmanager", "alertmanagers", multiple=True, metavar="URL", help="Send alerts to this Alertmanager.")
+@click.option("--pagerduty", is_flag=True, help="Send alerts to PagerDuty, by PAGERDUTY_ROUTING_KEY.")
+@click.option("--with-claude", is_flag=True, help="Have Claude explain each advice; the rules alone decide.")
 @json_option
 @data_option
 def cost_optimizer(
@@ -106,6 +113,8 @@ def cost_optimizer(
     webhooks: tuple[str, ...],
     slacks: tuple[str, ...],
     alertmanagers: tuple[str, ...],
+    pagerduty: bool,
+    with_claude: bool,
     as_json: bool,
     data: str | None,
 ) -> int:
@@ -125,18 +134,18 @@ def cost_optimizer(
         raise BadRequest("--once and --interval are two ways to look", hint="leave one of them out")
     say = saying(as_json)
     prices = load_prices(prices_file or "").at(provider=provider, region=region)
-    source = _source(prometheus, more)
+    source, rules = _source(prometheus, more), _rules(window, at_least)
+    explainer = _explainer() if with_claude else None
     site = open_site(data, say)
     chosen = [name for name in (sets or "").split(",") if name]
     watched = find_watched(
         site.hub, spaces_named(site, spaces), sets=chosen, filters=filters, namespace=namespace or ""
     )
-    optimizer = _Optimizer(
-        site, watched, prices, source, _rules(window, at_least), say, up_to or ("high" if propose else ""), as_json
-    )
+    optimizer = _Optimizer(site, watched, prices, source, rules, say, up_to or ("high" if propose else ""), as_json)
     if history:
         return optimizer.history()
-    alarm = _Alarm(receivers_of(webhooks, slacks, alertmanagers), say)
+    optimizer.explainer = explainer
+    alarm = _Alarm(receivers_of(webhooks, slacks, alertmanagers, has_pagerduty=pagerduty), say)
     while True:
         optimizer.look(alarm, makes=bool(up_to), approve=approve)
         if interval is None:
@@ -160,6 +169,7 @@ class _Optimizer:
     ) -> None:
         self.site, self.watched, self.prices, self.source, self.rules = site, watched, prices, source, rules
         self.say, self.up_to, self.as_json = say, up_to, as_json
+        self.explainer: Explainer | None = None
 
     def look(self, alarm: _Alarm, *, makes: bool, approve: bool) -> None:
         """Look once, print what is found, and write or make the change sets that were asked for."""
@@ -167,6 +177,8 @@ class _Optimizer:
 
         hub = self.site.hub
         report = analyse(hub, self.watched, self.prices, source=self.source, rules=self.rules, now=time.time())
+        if self.explainer:
+            report = self._explained(report, self.explainer)
         if not self.as_json:
             _print_report(report)
         alarm.advice(report)
@@ -190,6 +202,16 @@ class _Optimizer:
                 "receipts": [one.as_json() for one in receipts],
             }
             print(json.dumps(answer, indent=2), flush=True)
+
+    def _explained(self, report: Report, explainer: Explainer) -> Report:
+        """Return the report with a few sentences at each advice; where there are none, that is said."""
+        told = []
+        for one in report.advised:
+            found = explainer.explain_advice(one.as_json())
+            if found.failure:
+                self.say(f"{one.unit.name}: not explained: {found.failure}")
+            told.append(replace(one, explanation=found.text))
+        return replace(report, advised=tuple(told))
 
     def history(self) -> int:
         """Show earlier change sets: what they were to save, and what their units cost as they run now."""
@@ -313,132 +335,19 @@ def _source(url: str | None, more: str) -> Source | None:
     return Source(Prometheus(url, timeout_s=30.0), more) if url else None
 
 
+def _explainer() -> Explainer:
+    """Return who explains. Raises: BadRequest without a key, or without the package."""
+    from confighub.operations.explaining import explainer_from
+
+    found = explainer_from()
+    if found.absent:
+        raise BadRequest(f"nobody can be asked to explain: {found.absent}", hint="leave --with-claude out")
+    return found
+
+
 def _rules(window: float, at_least: float) -> Rules:
     from confighub.operations.cost.advice import Rules
 
     if at_least > window:
         raise BadRequest("--at-least is more than --window, so there would never be advice", hint="shorten it")
     return Rules(window_s=window, at_least_s=at_least)
-
-
-@click.group()
-def cost() -> None:
-    """Say what changes cost, and set budgets."""
-
-
-@cost.command()
-@click.argument("environment")
-@_provider
-@_region
-@_prices
-@json_option
-@data_option
-def diff(environment: str, provider: str, region: str, prices_file: str | None, as_json: bool, data: str | None) -> int:
-    """Show what the heads of an environment cost against what runs.
-
-    Example: bin/traderx cost diff dev
-    """
-    from confighub.operations.cost.comparing import differences, signed
-    from confighub.operations.cost.prices import load_prices
-    from confighub.operations.cost.spaces import read_spaces
-    from confighub.operations.drift.watched import find_watched
-    from traderx.site import open_site
-
-    say = saying(as_json)
-    prices = load_prices(prices_file or "").at(provider=provider, region=region)
-    site = open_site(data, say)
-    watched = find_watched(site.hub, spaces_named(site, (environment,)), sets=(), filters=())
-    (space,) = read_spaces(site.hub, watched, prices)
-    found = differences(
-        {unit.slug: unit.live_cost for unit in space.units}, {unit.slug: unit.head_cost for unit in space.units}
-    )
-    for one in [] if as_json else found:
-        print(one.line())
-    change = space.head_cost - space.live_cost
-    if as_json:
-        answer = {
-            "space": space.slug,
-            "live": str(space.live_cost),
-            "head": str(space.head_cost),
-            "change": signed(change),
-            "units": [one.as_json() for one in found],
-        }
-        print(json.dumps(answer, indent=2))
-    else:
-        print(f"{space.slug}: {space.live_cost} -> {space.head_cost} USD a month ({signed(change)})")
-    return 0
-
-
-@cost.command()
-@click.argument("environment")
-@click.option("--usd", type=float, metavar="AMOUNT", help="What the environment may cost a month.")
-@click.option("--none", "lifted", is_flag=True, help="Take the budget away.")
-@_provider
-@_region
-@_prices
-@json_option
-@data_option
-def budget(
-    environment: str,
-    usd: float | None,
-    lifted: bool,
-    provider: str,
-    region: str,
-    prices_file: str | None,
-    as_json: bool,
-    data: str | None,
-) -> int:
-    """Show or set what an environment may cost a month.
-
-    A head that would make it cost more has a closed gate: nothing applies it, by whatever door.
-
-    Example: bin/traderx cost budget dev --usd 60
-    """
-    from confighub.operations.cost.budget import find_budget, lift_budget, set_budget
-    from confighub.operations.cost.prices import load_prices
-    from confighub.operations.cost.spaces import read_spaces
-    from confighub.operations.drift.watched import find_watched
-    from traderx.site import open_site
-
-    if usd is not None and (lifted or not 0 < usd < math.inf):
-        raise BadRequest("a budget is an amount above zero", hint="--usd 60, or --none to take it away")
-    say = saying(as_json)
-    prices = load_prices(prices_file or "").at(provider=provider, region=region)
-    site = open_site(data, say)
-    watched = find_watched(site.hub, spaces_named(site, (environment,)), sets=(), filters=())
-    space = watched.spaces[0]
-    if lifted:
-        lift_budget(site.hub, space_id=str(space["SpaceID"]))
-    if usd is not None:
-        price = prices.of(space.get("Labels") or {})
-        if price is None:
-            raise NotFound(f"no price is known for {space['Slug']}", hint="add a row: --prices FILE")
-        set_budget(site.hub, space_id=str(space["SpaceID"]), usd_per_month=Decimal(str(usd)), price=price)
-    known = find_budget(site.hub, space_id=str(space["SpaceID"]))
-    (found,) = read_spaces(site.hub, watched, prices)
-    allowed = f"{known.usd_per_month:.2f}" if known else None
-    is_over = bool(known and found.head_cost.high > known.usd_per_month)
-    if as_json:
-        answer = {"space": found.slug, "budget": allowed, "head": str(found.head_cost), "over": is_over}
-        print(json.dumps(answer, indent=2))
-    else:
-        rest = f"the budget is {allowed}" if allowed else "there is no budget"
-        gate = f"; the gate {known.gate} is closed for what is not live yet" if known and is_over else ""
-        print(f"{found.slug}: {found.head_cost} USD a month by the heads, {rest}{gate}")
-    return 0
-
-
-@click.command()
-@click.option("--scrape", type=Duration(), default="15s", show_default=True, help="How often it is asked.")
-@data_option
-def prometheus(scrape: float, data: str | None) -> int:
-    """Print what a Prometheus must be told to watch this machine.
-
-    Example: bin/traderx prometheus > prometheus.yaml && prometheus --config.file prometheus.yaml
-    """
-    from traderx.monitoring import configuration
-    from traderx.site import open_site
-
-    site = open_site(data, saying(True))
-    print(configuration(site.project, scrape_s=scrape), end="")
-    return 0

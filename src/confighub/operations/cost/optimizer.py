@@ -28,10 +28,11 @@ _UNORDERED = 1_000_000
 
 @dataclass(frozen=True)
 class Advised:
-    """An advice about a container of a unit."""
+    """An advice about a container of a unit. ``explanation`` is for reading only, empty where nobody was asked."""
 
     unit: UnitCost
     advice: Advice
+    explanation: str = ""
 
     def as_json(self) -> Wire:
         """Return the advice for programs."""
@@ -57,6 +58,7 @@ class Advised:
             "savingUsdPerMonthMost": usd(one.saving_most),
             "why": list(wish.reasons),
             "command": self.command,
+            "explanation": self.explanation or None,
         }
 
     @property
@@ -74,6 +76,7 @@ class Advised:
             f"{one.wish.memory_mib}Mi a replica: {word} {_range(abs(one.saving), abs(one.saving_most))} USD a month, "
             f"{one.risk} risk",
             *(f"  {reason}" for reason in one.wish.reasons),
+            *(f"  {line}" for line in self.explanation.splitlines()),
         ]
 
 
