@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -37,7 +40,27 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def chosen_database(request: pytest.FixtureRequest) -> None:
+def nothing_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fail the run when a program that a test started on a folder of its own outlives it."""
+    yield
+    folder = str(tmp_path_factory.getbasetemp())
+    for _ in range(100):
+        left = [words for process in psutil.process_iter() if folder in (words := _words(process))]
+        if not left:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"left running: {left}")
+
+
+def _words(process: psutil.Process) -> str:
+    with suppress(psutil.Error):
+        if process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+            return " ".join(process.cmdline())
+    return ""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def chosen_database(request: pytest.FixtureRequest, nothing_left: None) -> None:
     """Start PostgreSQL first when all hubs are to use it."""
     if is_on_postgresql():
         request.getfixturevalue("postgresql")
