@@ -144,6 +144,36 @@ def test_an_object_of_another_keeps_the_fields_that_the_unit_does_not_have(scene
     assert scene.get("configmaps", "settings") == before
 
 
+def test_many_units_at_once_are_applied_each_once_and_an_object_of_another_among_them_is_left(scene: Stage) -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "many-7"}, "data": {"a": "1", "b": "2"}}
+    scene.kube.apply(scene.path("configmaps", "many-7"), body, "helm")
+    before = scene.get("configmaps", "many-7")
+
+    begun = [scene.begin(scene.operation(config_map(f"many-{number}", a="1"), unit=new_unit())) for number in range(60)]
+    outcomes = [one.result(60) for one in begun]
+
+    failed = [number for number, outcome in enumerate(outcomes) if outcome.result != "ApplyCompleted"]
+    assert failed == [7]
+    assert "data.b from helm" in outcomes[7].message
+    assert scene.get("configmaps", "many-7") == before
+    made = scene.kube.get(scene.path("configmaps"), labelSelector=inventory.UNIT)["items"]
+    assert len(made) == 59
+
+
+def test_an_object_that_another_made_while_many_were_applied_is_left_as_it_was(scene: Stage) -> None:
+    for one in [scene.begin(scene.operation(config_map(f"m-{n}", a="1"), unit=new_unit())) for n in range(60)]:
+        one.result(60)
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "1", "b": "2"}}
+    scene.kube.apply(scene.path("configmaps", "settings"), body, "helm")
+
+    outcome = scene.apply(config_map(a="1", c="3"), unit=new_unit())
+
+    found = scene.get("configmaps", "settings")
+    assert outcome.result == "ApplyFailed"
+    assert "data.b from helm" in outcome.message
+    assert (found["data"], found["metadata"].get("labels")) == ({"a": "1", "b": "2"}, None)
+
+
 def test_an_object_of_another_loses_them_when_that_is_asked_for(scene: Stage) -> None:
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"a": "1", "b": "2"}}
     scene.kube.apply(scene.path("configmaps", "settings"), body, "helm")

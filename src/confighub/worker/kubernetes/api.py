@@ -24,6 +24,7 @@ MANAGER = "confighub"
 """The field manager of all that this worker writes."""
 
 APPLY, JSON_PATCH = "application/apply-patch+yaml", "application/json-patch+json"
+_NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _CALL_S = 30.0
 # The server sends a bookmark about once a minute; a connection silent for longer is dead.
 _SILENCE_S = 150.0
@@ -105,6 +106,7 @@ class Api:
         *,
         query: Mapping[str, str] | None = None,
         content: str = "application/json",
+        accept: str = "application/json",
         patience_s: float = _CALL_S,
     ) -> Answer:
         """Return the server's answer; calls are patient with a busy or restarting server.
@@ -117,7 +119,7 @@ class Api:
             asked_s = 0.0
             try:
                 async with self._turns:
-                    answer, asked_s = await self._once(method, path, data, query or {}, content)
+                    answer, asked_s = await self._once(method, path, data, query or {}, content, accept)
                 if answer.status == 500:
                     failures += 1
                 if answer.status not in _BUSY and not (answer.status == 500 and failures < _TRIES_OF_500):
@@ -206,6 +208,13 @@ class Api:
             if not more:
                 return items, str(metadata.get("resourceVersion", ""))
 
+    async def names(self, path: str, *, at_most: int) -> frozenset[str] | None:
+        """Return the names of all objects at the path, None when there are more or they may not be listed."""
+        answer = await self.call("GET", path, query={"limit": str(at_most)}, accept=_NAMES_ONLY)
+        if not answer.is_good or (answer.body.get("metadata") or {}).get("continue"):
+            return None
+        return frozenset(str(item["metadata"]["name"]) for item in answer.body.get("items") or [])
+
     async def events(
         self, resource: Resource, namespace: str, selector: str, since: str
     ) -> AsyncIterator[tuple[str, Manifest]]:
@@ -241,9 +250,9 @@ class Api:
             raise RetryLater(f"the watch of {resource.plural} broke: {error or type(error).__name__}") from error
 
     async def _once(
-        self, method: str, path: str, data: bytes | None, query: Mapping[str, str], content: str
+        self, method: str, path: str, data: bytes | None, query: Mapping[str, str], content: str, accept: str
     ) -> tuple[Answer, float]:
-        headers = self._headers() | ({"Content-Type": content} if data is not None else {})
+        headers = self._headers() | {"Accept": accept} | ({"Content-Type": content} if data is not None else {})
         async with self._open().request(
             method,
             self.access.server + path,

@@ -22,6 +22,7 @@ from confighub.worker.kubernetes.api import APPLY, JSON_PATCH, MANAGER, Answer, 
 from confighub.worker.kubernetes.cluster import SCALED, Cluster
 
 _AGAIN_S = 0.1
+_CREATED = 201
 _REPAIRS = 3
 """How often a list is put right before the object is given up: somebody keeps changing it."""
 
@@ -118,6 +119,7 @@ class _Work:
     sent: Manifest
     unit_id: str
     terms: Terms
+    is_new: bool = False
 
     @property
     def _takes_over(self) -> bool:
@@ -128,7 +130,12 @@ class _Work:
 
         The server sees no conflict in a field that the unit does not set.
         """
-        if self._takes_over or not self.terms.removes_additions or await self._live() is None or await self._is_ours():
+        if self._takes_over or not self.terms.removes_additions:
+            return
+        metadata = self.sent["metadata"]
+        place = self.resource, str(metadata.get("namespace") or ""), metadata["name"]
+        self.is_new = await self.cluster.presence.is_absent(*place)
+        if self.is_new or await self._live() is None or await self._is_ours():
             return
         answer = await _send(self.cluster, self.resource, self.sent, self.terms, force=False, dry_run=True)
         found = ownership.additions(answer.body) if answer.is_good else []
@@ -142,6 +149,7 @@ class _Work:
         while True:
             answer = await _send(self.cluster, self.resource, self.sent, self.terms, force=force)
             if answer.is_good:
+                await self._refuse_late(answer)
                 return answer.body, tuple(notes)
             if answer.status == 409 and not force and (conflicts := _conflicts(answer)):
                 if await self._yielded(conflicts):
@@ -157,6 +165,20 @@ class _Work:
                 await asyncio.sleep(_AGAIN_S)
             else:
                 raise refusal(self.sent, answer)
+
+    async def _refuse_late(self, answer: Answer) -> None:
+        """Raise Conflict when another made the object between the look and the write, and take nothing of it."""
+        found = ownership.additions(answer.body) if self.is_new and answer.status != _CREATED else []
+        if not found:
+            return
+        metadata = answer.body["metadata"]
+        own = {key: metadata[key] for key in ("name", "namespace", "uid") if key in metadata}
+        # Applied without content, a manager lets go of all that it has; the uid keeps this from making a new object.
+        bare = {"apiVersion": answer.body["apiVersion"], "kind": answer.body["kind"], "metadata": own}
+        left = await _send(self.cluster, self.resource, bare, self.terms, force=False)
+        if not left.is_good and left.status not in (404, 409):
+            raise refusal(self.sent, left)
+        raise _conflict(self.sent, [(one.manager, ownership.shown(one.steps)) for one in found])
 
     async def _yielded(self, conflicts: list[tuple[str, str]]) -> bool:
         """Leave the replicas out when an autoscaler came to own them after we last looked."""

@@ -8,6 +8,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Iterable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from confighub.worker.kubernetes.homes import Homes
 from confighub.worker.kubernetes.importer import Width, importable
 from confighub.worker.kubernetes.informers import Seen
 from confighub.worker.kubernetes.live import LiveView, blob
+from confighub.worker.kubernetes.turns import Turns
 from confighub.worker.settings import WorkerSettings
 
 PROVIDER = "Kubernetes"
@@ -41,6 +43,9 @@ _RECONNECT_S = 1.0
 _GONE_S = 1.0
 # An apply that is over sooner says nothing but its end.
 _SOON_S = 0.2
+# More than there are calls at a time, so that none of these waits for what is done in between.
+_AT_ONCE = 32
+_MOMENT_S = 1.0
 _LOOKS = 5  # at an object that changes while it is compared
 
 
@@ -72,6 +77,7 @@ class KubernetesBridge:
         self._homes = Homes(settings.state_dir / f"homes-{settings.worker_id}.jsonl")
         self._last: dict[str, tuple[str, int]] = {}
         self._unreachable: dict[str, str] = {}
+        self._turns = Turns(_AT_ONCE, moment_s=_MOMENT_S)
         self._saying: set[asyncio.Task[None]] = set()
         self._absent = optional.Absences(settings.state_dir / f"absent-{settings.worker_id}.json")
 
@@ -93,6 +99,11 @@ class KubernetesBridge:
 
     async def apply(self, operation: Operation, report: Report) -> Outcome:
         """Apply the objects kind by kind, remove those that the unit no longer has, and wait until ready."""
+        async with AsyncExitStack() as turn:
+            await turn.enter_async_context(self._turns.one())
+            return await self._apply(operation, report, turn)
+
+    async def _apply(self, operation: Operation, report: Report, turn: AsyncExitStack) -> Outcome:
         target, cluster = await self._place(operation)
         terms = self._terms(target)
         everything = in_apply_order(documents.read(operation.text))
@@ -108,6 +119,7 @@ class KubernetesBridge:
             notes = [*(note for one in applied for note in one.notes), *gone]
             notes += [optional.remark(cluster, absent)] if absent else []
             keys = [inventory.identity(one.item) for one in applied]
+            await turn.aclose()
             return await self._wait_ready(cluster, operation, keys, target, terms, report, notes)
         except ConfigHubError as error:
             return Outcome("ApplyFailed", str(error), live_state=await self._blob(cluster, operation.unit_id))

@@ -13,6 +13,7 @@ from confighub.worker.documents import Manifest
 from confighub.worker.kubernetes import inventory
 from confighub.worker.kubernetes.api import Api, Resource
 from confighub.worker.kubernetes.informers import Changed, Informer, Seen
+from confighub.worker.kubernetes.presence import Presence
 
 _LOG = logging.getLogger("confighub.worker")
 _SCALERS = ("autoscaling/v2", "HorizontalPodAutoscaler")
@@ -31,6 +32,7 @@ class Cluster:
 
     def __init__(self, access: Access, namespaces: Sequence[str] = ()) -> None:
         self.api = Api(access)
+        self.presence = Presence(self.api)
         self._namespaces = tuple(namespaces)
         self._informers: dict[tuple[str, str, str], Informer] = {}
         self._by_unit: defaultdict[str, dict[inventory.Identity, Seen]] = defaultdict(dict)
