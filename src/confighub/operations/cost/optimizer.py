@@ -255,10 +255,11 @@ def carry_out(
         if outcome.failure is not None:
             proposals.take_back(hub, proposal, proposal.units)
             say(f"{outcome.failure.slug} did not get ready; every unit goes back to where it was")
-            deploy.deploy(hub, _plan(hub, proposal, ids), options, say)
+            back = deploy.deploy(hub, _plan(hub, proposal, ids), options, say)
+            reason = (outcome.failure.reason.splitlines() or ["it did not get ready"])[0]
+            left = f", and {back.failure.slug} is not ready again" if back.failure else ""
             raise ConfigHubError(
-                f"change set {proposal.slug} of {proposal.space} was taken back: {outcome.failure.slug}: "
-                f"{outcome.failure.reason.splitlines()[0] if outcome.failure.reason else 'it did not get ready'}"
+                f"change set {proposal.slug} of {proposal.space} was taken back: {outcome.failure.slug}: {reason}{left}"
             )
     return Receipt(proposal, before, _live_cost(hub, proposal, watched, prices))
 
