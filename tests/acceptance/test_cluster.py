@@ -206,6 +206,30 @@ def test_an_addon_is_applied_once_its_kinds_are_there(deployed: Deployed) -> Non
     assert [[one["metadata"]["name"] for one in items] for items in found] == [["traderx"], ["trade-processor"]]
 
 
+@pytest.mark.requirement("R-008", "R-271")
+def test_what_is_scaled_by_another_comes_back_and_what_is_of_no_unit_is_told_and_stays(deployed: Deployed) -> None:
+    kube, path = deployed.kube, f"{DEPLOYMENTS.format('traderx-dev')}/trade-service"
+    kube.merge(path, {"spec": {"replicas": 10}}, manager="intruder")
+    kube.create("/api/v1/namespaces/traderx-dev/configmaps", {"metadata": {"name": "odd"}, "data": {"a": "1"}})
+    units = ("trade-service-deployment", "namespace")
+    eventually("both are known", lambda: set(units) <= drifted(deployed, "--dry-run").keys())
+
+    found = drifted(deployed)
+
+    odd = kube.get("/api/v1/namespaces/traderx-dev/configmaps/odd")
+    kube.delete("/api/v1/namespaces/traderx-dev/configmaps/odd")
+    assert [found[slug]["action"] for slug in units] == ["corrected", "asked"]
+    assert [one["resource"] for one in found["namespace"]["differences"]] == ["ConfigMap/odd"]
+    assert kube.get(path)["spec"]["replicas"] == 1
+    assert odd["data"] == {"a": "1"}
+
+
+def drifted(deployed: Deployed, *options: str) -> dict[str, Any]:
+    """Return what the detector says of dev's units, by their slugs."""
+    answer = deployed.system.run("drift-detector", "--space", "dev", "--once", "--json", *options).out
+    return {one["unit"]: one for one in json.loads(answer)["drift"]}
+
+
 def served(kube: Kube, path: str) -> bool | None:
     """Return True once the server answers there; it says 429 while it prepares a new kind."""
     return kube.call("GET", path).status_code == 200 or None
