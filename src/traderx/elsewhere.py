@@ -9,20 +9,30 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlencode
 
 import psutil
 
 from confighub.errors import ConfigHubError, NotFound, RetryLater
+from confighub.operations.deploy import read_units
 from confighub.operations.disaster import Skipped
 from traderx import topology, velero
 from traderx.clusters import ClusterApi, clusters_of
-from traderx.databases import file_of, put_back
+from traderx.databases import database_of, file_of, kind_of, put_back
 from traderx.places import Place, set_up, tear_down
 from traderx.site import Site
 from traderx.status import Status
 
 VICTIM = "people-service"
 """The service that a drill ends: no order waits in it, and others go on without it for a moment."""
+_UNIT = "confighub.com/unit-id"
+"""The label by which the worker marks an object as a unit's."""
+_OUTSIDE = (
+    "/apis/scheduling.k8s.io/v1/priorityclasses",
+    "/apis/cert-manager.io/v1/clusterissuers",
+    "/apis/velero.io/v1/namespaces/velero/schedules",
+)
+"""Where the objects are of addons that live outside their environment's namespace."""
 _BACK_TIMEOUT_S = 120.0
 _PAUSE_S = 0.05
 
@@ -81,8 +91,9 @@ class OnThisMachine:
         return f"{ingress or 'nothing'} does not answer: the place is lost"
 
     def make_ready(self) -> str:
-        """Start the runtime and make its target."""
-        set_up(self.site, self.place)
+        """Start the runtime and make its target; a PostgreSQL is shared with the first place."""
+        url = database_of(self.site.project, self.place.environment)
+        set_up(self.site, self.place, database_url=url if kind_of(url) == "postgresql" else "")
         return f"a second runtime in {self.place.folder}"
 
     def restore_data(self, copy: Path) -> str:
@@ -215,7 +226,19 @@ class OnCluster:
         code, _ = self.api.call("DELETE", f"/api/v1/namespaces/{place}")
         if code >= 300 and code != 404:
             raise ConfigHubError(f"removing the namespace {place} of {self.context} was answered with {code}")
-        return f"namespace {place} of {self.context} is removed"
+        self._take_away_outside()
+        return f"namespace {place} of {self.context} is removed, and what is the environment's outside it"
+
+    def _take_away_outside(self) -> None:
+        """Remove the objects of the environment's units that are in no namespace, or in another's."""
+        space_id = self.site.space_id(self.environment)
+        ids = ",".join(unit.unit_id for unit in read_units(self.site.hub, space_id))
+        chosen = urlencode({"labelSelector": f"{_UNIT} in ({ids})"})
+        for path in _OUTSIDE:
+            # a kind that the cluster lacks is answered with 404
+            code, _ = self.api.call("DELETE", f"{path}?{chosen}")
+            if code >= 300 and code != 404:
+                raise ConfigHubError(f"removing {path} of {self.context} was answered with {code}")
 
 
 def _running(runtime_pid: int) -> list[psutil.Process]:

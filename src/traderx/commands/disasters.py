@@ -80,10 +80,10 @@ def go_back(environment: str, timeout: float, data: str | None) -> None:
 
     Example: bin/traderx disaster return prod
     """
-    from traderx import drill as drilling
+    from traderx import moves
     from traderx.site import open_site
 
-    print(drilling.go_back(open_site(data, saying(as_json=False)), environment, timeout))
+    print(moves.go_back(open_site(data, saying(as_json=False)), environment, timeout))
 
 
 @click.command()
