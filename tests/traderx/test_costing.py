@@ -26,6 +26,8 @@ from traderx.project import find_project
         (["--once", "--interval", "5m"], 1, "two ways to look"),
         (["--region", "mars"], 1, "no price is known for mars (there is aws us-east-1, gcp us-central1"),
         (["--prometheus", "localhost:9090"], 1, "not the address of a Prometheus"),
+        (["--prometheus", "http://here", "--metrics-server", "x"], 1, "are two places to read usage"),
+        (["--metrics-server", "x"], 1, "metrics-server keeps no history"),
         (["--prices", "/none.yaml"], 1, "the prices cannot be read: /none.yaml"),
         (["--with-claude"], 1, "nobody can be asked to explain"),
     ],

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _LONGEST_S = 366 * 86_400.0
+_WATCHED_S = 86_400.0
+"""How long a metrics-server may be watched, which keeps nothing itself."""
 
 
 class Duration(click.ParamType[float]):
@@ -69,6 +71,8 @@ region_option = click.option(
 @region_option
 @prices_option
 @click.option("--prometheus", metavar="URL", help="Where usage is read (also PROMETHEUS_URL); without it: no advice.")
+@click.option("--metrics-server", metavar="KUBECONFIG", help="Where there is no Prometheus: watch this cluster's.")
+@click.option("--context", metavar="NAME", help="The context in the kubeconfig; its current one unless named.")
 @click.option("--match", "more", default="", metavar="MATCHERS", help="Only series with these labels: 'cluster=\"a\"'.")
 @click.option("--window", type=Duration(), default="14d", show_default=True, help="How far back usage counts.")
 @click.option("--at-least", type=Duration(), default="24h", show_default=True, help="So much of it must have data.")
@@ -101,6 +105,8 @@ def cost_optimizer(
     region: str,
     prices_file: str | None,
     prometheus: str | None,
+    metrics_server: str | None,
+    context: str | None,
     more: str,
     window: float,
     at_least: float,
@@ -134,7 +140,8 @@ def cost_optimizer(
         raise BadRequest("--once and --interval are two ways to look", hint="leave one of them out")
     say = saying(as_json)
     prices = load_prices(prices_file or "").at(provider=provider, region=region)
-    source, rules = _source(prometheus, more), _rules(window, at_least)
+    rules = _rules(window, at_least)
+    source = _source(prometheus, more, metrics_server, context, window)
     explainer = _explainer() if with_claude else None
     site = open_site(data, say)
     chosen = [name for name in (sets or "").split(",") if name]
@@ -327,12 +334,24 @@ def _print_report(report: Report) -> None:
         print(f"advice for {counted(len(report.advised), 'container')}: {report.saving:.2f} USD a month")
 
 
-def _source(url: str | None, more: str) -> Source | None:
-    from confighub.operations.cost.usage import Source
+def _source(url: str | None, more: str, kubeconfig: str | None, context: str | None, window_s: float) -> Source | None:
+    """Return where usage is read, None for nowhere. Raises: BadRequest for two places, or a window nobody waits for."""
+    from confighub.operations.cost.metrics_server import MetricsServer
+    from confighub.operations.cost.usage import PrometheusSource
     from confighub.operations.prometheus import Prometheus
+    from traderx.clusters import ClusterApi, read_cluster
 
+    if kubeconfig:
+        if url:
+            raise BadRequest("--prometheus and --metrics-server are two places to read usage", hint="leave one out")
+        if window_s > _WATCHED_S:
+            raise BadRequest(
+                "metrics-server keeps no history, so it is watched for the whole --window",
+                hint="say how long: --window 15m --at-least 10m",
+            )
+        return MetricsServer(ClusterApi(read_cluster(kubeconfig, context)).get)
     url = url or os.environ.get("PROMETHEUS_URL", "")
-    return Source(Prometheus(url, timeout_s=30.0), more) if url else None
+    return PrometheusSource(Prometheus(url, timeout_s=30.0), more) if url else None
 
 
 def _explainer() -> Explainer:

@@ -1,4 +1,4 @@
-"""What containers really use, read from a Prometheus: the same queries for a cluster and for the laptop.
+"""What containers really use, read from a Prometheus by the same queries for a cluster and for the laptop.
 
 Pods belong to workloads by their owners, never by the look of their names. A range is read in at most POINTS steps,
 so that a long window costs Prometheus no more than a short one.
@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from confighub.operations.prometheus import Prometheus
 
@@ -69,9 +70,16 @@ Found = dict[tuple[str, str, str, str], Usage]
 """By namespace, kind and name of the workload, and container."""
 
 
+class Source(Protocol):
+    """Where usage is read."""
+
+    def read(self, namespaces: Iterable[str], *, seconds: float, end: float) -> tuple[Window, Found]:
+        """Return what the containers in these namespaces used in a window of so many seconds, and its steps."""
+
+
 @dataclass(frozen=True)
-class Source:
-    """Where usage is read; ``more`` are further matchers, as in ``cluster="a"``, where it watches several places."""
+class PrometheusSource:
+    """A Prometheus; ``more`` are further matchers, as in ``cluster="a"``, where it watches several places."""
 
     prometheus: Prometheus
     more: str = ""
@@ -96,7 +104,7 @@ class Source:
             if owner is None:
                 continue
             one, held = found[(key[0], *owner, key[2])], memory.get(key, ())
-            _add(one, cpu=cpu.get(key, ()), memory=held, peak=peaks.get(key))
+            add_replica(one, cpu=cpu.get(key, ()), memory=held, peak=peaks.get(key))
             first = held[0][0] if held else math.inf
             was_soon = first - starts.get(key, -math.inf) <= asked.seen_within_s
             one.has_start = one.has_start or key in peaks or was_soon
@@ -146,6 +154,18 @@ def quantile(values: Sequence[float], share: float) -> float:
     """Return the smallest of the values that at least this share of them does not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def add_replica(one: Usage, *, cpu: Sequence[Point], memory: Sequence[Point], peak: float | None) -> None:
+    """Take in what one replica used: points in order, and the most memory it held where that is known."""
+    one.replicas += 1
+    if cpu:
+        one.cpu_cores = max(one.cpu_cores or 0.0, quantile([value for _, value in cpu], QUANTILE))
+    held = [value for _, value in memory] + ([] if peak is None else [peak])
+    if held:
+        one.peak_bytes = max(one.peak_bytes or 0.0, *held)
+    # both must be known of a moment for it to count
+    one.moments |= {at for at, _ in cpu} & {at for at, _ in memory}
 
 
 @dataclass(frozen=True)
@@ -198,18 +218,6 @@ class _Queries:
 
     def _most(self, name: str, over: str) -> str:
         return f"max {_BY} (max_over_time({name}{{{self.inside}}}[{over}]))"
-
-
-def _add(one: Usage, *, cpu: Sequence[Point], memory: Sequence[Point], peak: float | None) -> None:
-    """Take in what one replica used."""
-    one.replicas += 1
-    if cpu:
-        one.cpu_cores = max(one.cpu_cores or 0.0, quantile([value for _, value in cpu], QUANTILE))
-    held = [value for _, value in memory] + ([] if peak is None else [peak])
-    if held:
-        one.peak_bytes = max(one.peak_bytes or 0.0, *held)
-    # both must be known of a moment for it to count
-    one.moments |= {at for at, _ in cpu} & {at for at, _ in memory}
 
 
 def _key(labels: Labels) -> Key:
