@@ -81,7 +81,7 @@ def slack_notify(message: str, channel: str, url: str | None, severity: str, pag
 
     In Slack, by its webhook, and by PagerDuty when asked. The exit status is 1 when it was not delivered.
 
-    Example: bin/traderx slack-notify "prod is down, recovery starts" --channel "#incidents" --severity critical
+    Example: bin/slack-notify "prod is down, recovery starts" --channel "#incidents" --severity critical
     """
     from confighub.operations.alerts import Alert, Receiver, Severity, pagerduty_from, send
 
