@@ -66,7 +66,7 @@ def _settings(call: Call) -> WorkerSettings:
 
 def _clusters(call: Call) -> dict[str, Any]:
     """Which clusters the worker reaches: the files of --kubeconfig or KUBECONFIG, else the one that it runs in."""
-    from confighub.worker.kubernetes.bridge import kubeconfigs
+    from confighub.worker.kubernetes.target import kubeconfigs
 
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST", ""), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     files = call.text("kubeconfig") or os.environ.get("KUBECONFIG", "")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from confighub.worker.kubernetes.bridge import kubeconfigs, slug
+from confighub.worker.kubernetes.target import kubeconfigs, slug
 from tests.kubernetes.control_plane import IDLE_NODE
 from tests.runtime.running import until
 from tests.worker.kubernetes.stage import Object, Stage, account_of, config_map, deployment, new_unit, service

@@ -18,7 +18,7 @@ from tests.worker.kubernetes.proxy import Proxy
 from tests.worker.kubernetes.stage import Object, Stage, config_map, new_unit
 
 ROUNDS = int(os.environ.get("KUBERNETES_FAULT_ROUNDS", "3" if os.environ.get("CI") == "true" else "1"))
-MANY, DOORS = 40, 3
+MANY, DOORS = 24, 3
 NETWORKING = "networking.k8s.io/v1"
 HELD = {"metadata": {"name": "held", "finalizers": ["example.test/hold"]}}
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-import re
 import time
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,17 +15,18 @@ from confighub.client import kubeconfig
 from confighub.errors import BadRequest, ConfigHubError, RetryLater
 from confighub.records.work import AvailableTarget, ConfigType
 from confighub.worker import documents, drift, readiness
-from confighub.worker.apply_order import in_apply_order, in_destroy_order
+from confighub.worker.apply_order import in_apply_order
 from confighub.worker.bridge import LiveChange, Operation, Outcome, Report, Tell
 from confighub.worker.documents import Manifest, describe
 from confighub.worker.durations import seconds
-from confighub.worker.kubernetes import applying, inventory, optional, ownership
-from confighub.worker.kubernetes.applying import Applied, Terms
+from confighub.worker.kubernetes import comparing, inventory, optional, writing
+from confighub.worker.kubernetes.applying import Terms
 from confighub.worker.kubernetes.cluster import Cluster
 from confighub.worker.kubernetes.homes import Homes
 from confighub.worker.kubernetes.importer import Width, importable
 from confighub.worker.kubernetes.informers import Seen
 from confighub.worker.kubernetes.live import LiveView, blob
+from confighub.worker.kubernetes.target import Parameters, slug
 from confighub.worker.kubernetes.turns import Turns
 from confighub.worker.settings import WorkerSettings
 
@@ -39,30 +36,11 @@ _LOG = logging.getLogger("confighub.worker")
 # Changes come by themselves; this often the pods are looked at, which are not watched.
 _LOOK_AGAIN_S = 1.0
 _RECONNECT_S = 1.0
-# What left a unit goes at once, unless a finalizer holds it.
-_GONE_S = 1.0
 # An apply that is over sooner says nothing but its end.
 _SOON_S = 0.2
 # More than there are calls at a time, so that none of these waits for what is done in between.
 _AT_ONCE = 32
 _MOMENT_S = 1.0
-_LOOKS = 5  # at an object that changes while it is compared
-
-
-class Parameters(msgspec.Struct, rename="pascal", kw_only=True):
-    """A target's parameters; the first two are those of the public worker.
-
-    ``kube_context`` names a context of the worker's kubeconfig, by default its current one. An apply waits
-    ``wait_timeout`` at most, and what was not ready at once has to stay so for ``stable_time``. With
-    ``force_conflicts``, fields are taken from other field managers also where the object was not the unit's. With
-    ``keep_additions``, what others add to the unit's objects stays.
-    """
-
-    kube_context: str = ""
-    wait_timeout: str = ""
-    stable_time: str = "500ms"
-    force_conflicts: bool = False
-    keep_additions: bool = False
 
 
 class KubernetesBridge:
@@ -107,15 +85,15 @@ class KubernetesBridge:
         target, cluster = await self._place(operation)
         terms = self._terms(target)
         everything = in_apply_order(documents.read(operation.text))
-        _refuse_twins(cluster, everything)
+        writing.refuse_twins(cluster, everything)
         wanted, absent = await optional.split(cluster, everything)
         self._absent.learn(operation.unit_id, [optional.shown(cluster, one) for one in absent])
         self._homes.learn(operation.unit_id, cluster.name)
         self._writing.add(operation.unit_id)
         starting = asyncio.get_running_loop().call_later(_SOON_S, self._say, report, "Starting to apply resources...")
         try:
-            applied = await self._write(cluster, operation, wanted, terms)
-            gone = await self._prune(cluster, operation, applied, terms)
+            applied = await writing.write(cluster, operation, wanted, terms)
+            gone = await writing.prune(cluster, operation, applied, terms)
             notes = [*(note for one in applied for note in one.notes), *gone]
             notes += [optional.remark(cluster, absent)] if absent else []
             keys = [inventory.identity(one.item) for one in applied]
@@ -139,7 +117,7 @@ class KubernetesBridge:
         wanted, absent = await optional.split(cluster, in_apply_order(documents.read(operation.text)))
         self._absent.learn(operation.unit_id, [optional.shown(cluster, one) for one in absent])
         for document in wanted:
-            found, differences = await self._compare(cluster, document, operation, terms)
+            found, differences = await comparing.compare(cluster, document, operation, terms)
             seen += [found] if found else []
             lines += differences
         there = {inventory.identity(one.item) for one in seen}
@@ -162,8 +140,8 @@ class KubernetesBridge:
             if resource:
                 await cluster.watched(resource, cluster.namespace_of(document, resource))
         own = list(cluster.of_unit(operation.unit_id).values())
-        await self._remove(cluster, own, terms)
-        left = await self._wait_gone(cluster, operation.unit_id, [inventory.identity(one.item) for one in own], terms)
+        await writing.remove(cluster, own, terms)
+        left = await writing.wait_gone(cluster, operation.unit_id, [inventory.identity(one.item) for one in own], terms)
         if left:
             return Outcome("DestroyWaitFailed", "; ".join(_held(one) for one in left))
         self._last.pop(operation.unit_id, None)
@@ -213,57 +191,6 @@ class KubernetesBridge:
         """Return the clusters that have been reached for so far."""
         return list(self._clusters.values())
 
-    async def _write(
-        self, cluster: Cluster, operation: Operation, wanted: list[Manifest], terms: Terms
-    ) -> list[Applied]:
-        """Apply kind by kind, the objects of a kind side by side."""
-        applied: list[Applied] = []
-        for kind, group in itertools.groupby(wanted, key=lambda one: one.get("kind")):
-            applied += await _together(applying.apply(cluster, one, operation, terms) for one in group)
-            if kind == "CustomResourceDefinition":
-                await self._wait_established(cluster, applied, terms)
-        return applied
-
-    async def _prune(self, cluster: Cluster, operation: Operation, applied: list[Applied], terms: Terms) -> list[str]:
-        """Remove the unit's objects that its text no longer has; return what went."""
-        kept = {inventory.identity(one.item) for one in applied}
-        extra = [one for key, one in cluster.of_unit(operation.unit_id).items() if key not in kept]
-        await self._remove(cluster, extra, terms)
-        if extra:  # else the live state of this apply would still have them
-            keys = [inventory.identity(one.item) for one in extra]
-            await self._wait_gone(cluster, operation.unit_id, keys, replace(terms, deadline=time.monotonic() + _GONE_S))
-        return [f"removed {describe(one.item)}" for one in extra]
-
-    async def _remove(self, cluster: Cluster, own: list[Seen], terms: Terms) -> None:
-        for item in in_destroy_order([one.item for one in own]):
-            resource = await cluster.api.resource(item["apiVersion"], item["kind"])
-            if resource:
-                await applying.remove(cluster, resource, item, terms)
-
-    async def _wait_gone(
-        self, cluster: Cluster, unit_id: str, keys: list[inventory.Identity], terms: Terms
-    ) -> list[Manifest]:
-        """Return what is still there when the time is over."""
-        while True:
-            there = cluster.of_unit(unit_id)
-            left = [there[key].item for key in keys if key in there]
-            if not left or not terms.left_s():
-                return left
-            await cluster.changed(unit_id, min(_LOOK_AGAIN_S, terms.left_s()))
-
-    async def _wait_established(self, cluster: Cluster, applied: list[Applied], terms: Terms) -> None:
-        for one in applied:
-            if one.item["kind"] != "CustomResourceDefinition":
-                continue
-            resource, item = await cluster.resource_of(one.item), one.item
-            while not (state := readiness.of_object(item)).is_ready:
-                if state.is_hopeless or not terms.left_s():
-                    raise BadRequest(state.message)
-                await asyncio.sleep(0.05)
-                item = await cluster.get(resource, "", item["metadata"]["name"]) or item
-            for version in item["spec"]["versions"]:
-                cluster.api.forget(f"{item['spec']['group']}/{version['name']}")
-
     async def _wait_ready(
         self,
         cluster: Cluster,
@@ -303,33 +230,6 @@ class KubernetesBridge:
             await cluster.changed(unit_id, min(left_s, _LOOK_AGAIN_S, max(terms.left_s(), 0.01)))
             if since == float("inf"):
                 since = time.monotonic()
-
-    async def _compare(
-        self, cluster: Cluster, document: Manifest, operation: Operation, terms: Terms
-    ) -> tuple[Seen | None, list[str]]:
-        resource = await cluster.resource_of(document)
-        namespace = cluster.namespace_of(document, resource)
-        await cluster.watched(resource, namespace)
-        name = document["metadata"]["name"]
-        for _ in range(_LOOKS):
-            live = await cluster.get(resource, namespace, name)
-            if live is None:
-                return None, [f"{describe(document)} is gone"]
-            seen = Seen.of(live)
-            try:
-                wanted = await applying.tried(cluster, document, operation, terms)
-            except BadRequest as error:
-                return seen, [f"{describe(document)} cannot be brought back as it is: {error}"]
-            lines = drift.between([inventory.unmarked(wanted)], [inventory.unmarked(live)])
-            # What a controller wrote between the look and the trial would be taken for a difference.
-            after = await cluster.get(resource, namespace, name) if lines else None
-            if after is None or Seen.of(after).version == seen.version:
-                break
-        if document["kind"] == "Secret":
-            # where it differs is told, what it holds is not
-            lines = [f"{line.partition(' is ')[0]} is another" for line in lines]
-        added = ownership.additions(wanted)
-        return seen, [*lines, *(f"{describe(document)}: {one} was added" for one in added)]
 
     async def _follow(self, cluster: Cluster, tell: Tell) -> None:
         """Tell what changes on one cluster, from the moment it answers."""
@@ -448,30 +348,6 @@ class KubernetesBridge:
 _IN_CLUSTER = "in-cluster"
 
 
-def slug(name: str) -> str:
-    """Return a context's name as the slug of its target."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-
-
-def kubeconfigs(text: str, home: Path) -> tuple[Path, ...]:
-    """Return the files that KUBECONFIG lists, by default the one in the home folder."""
-    return tuple(Path(one) for one in text.split(":") if one) or (home / ".kube" / "config",)
-
-
-async def _together(calls: Iterable[Awaitable[Applied]]) -> list[Applied]:
-    """Return all results; when some fail, the others still come to their end first."""
-    found = await asyncio.gather(*calls, return_exceptions=True)
-    errors = [one for one in found if isinstance(one, BaseException)]
-    for error in errors:
-        if not isinstance(error, ConfigHubError):
-            raise error
-    if len(errors) > 1:
-        raise BadRequest("; ".join(str(error) for error in errors))
-    if errors:
-        raise errors[0]
-    return [one for one in found if isinstance(one, Applied)]
-
-
 def _sentence(notes: list[str]) -> str:
     return "; ".join(["all resources are ready", *notes])
 
@@ -479,16 +355,3 @@ def _sentence(notes: list[str]) -> str:
 def _held(item: dict[str, Any]) -> str:
     finalizers = ", ".join(item["metadata"].get("finalizers") or [])
     return f"{describe(item)} is still there" + (f", held by {finalizers}" if finalizers else "")
-
-
-def _refuse_twins(cluster: Cluster, wanted: list[Manifest]) -> None:
-    """Raise BadRequest when two documents are the same object, or one is none."""
-    known: set[inventory.Identity] = set()
-    for document in wanted:
-        if not document.get("apiVersion") or not (document.get("metadata") or {}).get("name"):
-            raise BadRequest(f"a document has no apiVersion or no name: {describe(document) or 'without kind'}")
-        group, kind, namespace, name = inventory.identity(document)
-        key = (group, kind, namespace or cluster.api.access.namespace, name)
-        if key in known:
-            raise BadRequest(f"{describe(document)} is in the unit twice")
-        known.add(key)
