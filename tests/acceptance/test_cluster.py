@@ -283,6 +283,8 @@ def test_what_is_on_a_cluster_is_not_brought_up_on_this_machine(deployed: Deploy
 
 
 @pytest.mark.requirement("R-294", "R-292", "R-295", "R-326", "R-281", "R-282", "R-293", "R-289", "R-296")
+@pytest.mark.requirement("R-215", "R-302", "R-306", "R-307", "R-310")
+@pytest.mark.timeout(900)
 def test_prod_runs_with_three_replicas_once_approved_and_moves_to_another_cluster(
     deployed: Deployed, tmp_path: Path
 ) -> None:
@@ -312,7 +314,7 @@ def test_prod_runs_with_three_replicas_once_approved_and_moves_to_another_cluste
             drilled = json.loads(system.must("traderx", "disaster", "drill", "prod", "--json").out)
         said = {step["name"]: f"{step['state']}: {step['said']}" for step in drilled["steps"]}
         assert "answers with 3 nodes" in said["look at the first place"]
-        assert said["other place ready"] == "done: all 3 nodes of traderx-prod-dr are Ready"
+        assert said["other place ready"] == "done: all 2 nodes of traderx-prod-dr are Ready; 1 cordoned"
         assert said["services run"].endswith(", 18 replicas")
         assert "Completed, 12 objects" in said["Velero restore and describe"]
         verdicts = {row["scenario"]: (row["verdict"], row["rpoSeconds"]) for row in drilled["table"]}
@@ -320,7 +322,33 @@ def test_prod_runs_with_three_replicas_once_approved_and_moves_to_another_cluste
         # there are no services to ask on pretended nodes, so what they would say is nobody's claim
         assert verdicts["complete cluster failure"] == ("not measured", None)
         assert ready(deployments(deployed.kube, "prod")) == replicas
-        eventually("nothing left there", lambda: is_gone(other.kube, "traderx-prod"))
+        eventually("nothing left there", lambda: is_gone(other.kube, "traderx-prod"), timeout_s=60)
+
+        # one region after the other, each on its own cluster
+        system.must("traderx", "destroy", "prod", "--yes")
+        remove_namespace(deployed.kube, "traderx-prod")
+        promote = ("traderx", "regions", "promote", "--approve", "--without-traffic")
+        for region, plane in (("us-east-1", other), ("us-west-2", deployed.plane)):
+            refused = system.run(*promote, "--to", region)
+            assert f"{region} has no cluster yet" in refused.err
+            context = f"traderx-prod-{region}"
+            kubeconfig = written(tmp_path / region, renamed(plane.kubeconfig, context))
+            system.must("setup-worker", f"prod-{region}", "--kubeconfig", str(kubeconfig))
+            system.must(*promote, "--to", region)
+            assert ready(deployments(plane.kube, "prod")) == replicas
+            system.must("../test/validate-region.sh", region, "--without-traffic")
+        everything = ("--space", system.space("prod-us-east-1"), "--filter", f"{system.project}/all")
+        system.must("cub", "unit", "apply", *everything, "--wait")
+
+        # what breaks in the first region goes no further
+        where = ("--space", system.space("prod"), "--unit", "web-gui-deployment")
+        system.must("cub", "run", "set-replicas", "5", *where)
+        other.kube.delete(f"{DEPLOYMENTS.format('traderx-prod')}/people-service")
+        eventually("loss seen", lambda: system.run("../test/validate-region.sh", "us-east-1", "--without-traffic").code)
+        stopped = system.run(*promote, "--from", "us-west-2", "--to", "us-west-2")
+        assert stopped.code == 1
+        assert "us-east-1, which comes before, is not well" in stopped.out
+        assert ready(deployments(deployed.kube, "prod")) == replicas
 
 
 def is_gone(kube: Kube, namespace: str) -> bool:
