@@ -278,3 +278,23 @@ def test_only_prod_is_backed_up_and_its_schedule_names_its_namespace(installed: 
 def test_an_addon_that_nobody_knows_is_refused_with_those_there_are(installed: Installed) -> None:
     with pytest.raises(NotFound, match=r"no such addon: mysql .there is postgresql, cache, ingress-load-balancer"):
         install_envs(installed.hub, installed.project, print, wanted=["mysql"])
+
+
+@pytest.mark.requirement("R-226")
+def test_a_change_set_collects_the_trading_services(installed: Installed) -> None:
+    hub, prod = installed.hub, installed.space_id("prod")
+    chosen = hub.filters.find("trading-services", space_id=installed.space_id("filters"))["Filter"]
+    made = hub.change_sets.create(
+        {"Slug": "release-v2.0", "SpaceID": prod, "FilterID": chosen["FilterID"]}, space_id=prod
+    )
+
+    to = f"Before:ChangeSet:{made['ChangeSetID']}"
+    rehearsed = hub.units.roll_back(where=f"SpaceID = {quoted(prod)}", to=to, reason="looked at", dry_run=True)
+    hub.change_sets.delete(made["ChangeSetID"], space_id=prod)
+
+    collected = {str(unit["Slug"]) for unit in rehearsed["Units"] if unit["ToRevisionNum"]}
+    trading = {"trade-service", "trade-processor", "trade-feed"}
+    assert collected == {
+        slug for slug, unit in installed.units("prod").items() if unit["Labels"].get("service") in trading
+    }
+    assert collected >= {f"{name}-deployment" for name in trading}

@@ -142,6 +142,14 @@ def test_three_services_are_critical() -> None:
     ]
 
 
+@pytest.mark.requirement("R-196")
+def test_the_availability_of_critical_services_is_promised_where_programs_read_it(project: Path) -> None:
+    said = yaml.safe_load((project / "confighub-topology.yaml").read_text(encoding="utf-8"))
+
+    (critical,) = [one for one in said["sets"] if one["slug"] == "critical-services"]
+    assert "SLA 99.95 %" in critical["purpose"]
+
+
 def test_links_of_an_environment_name_units_that_it_has() -> None:
     for stage in topology.STAGES:
         present = {row.slug for row in topology.units()} | {one.slug for one in topology.addons(stage)}
