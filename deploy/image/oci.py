@@ -70,9 +70,14 @@ def layer(root: Path, *, into: Path, owners: Mapping[str, int] | None = None, ab
         for path in sorted(root.rglob("*")):
             name = str(path.relative_to(root))
             tar.add(path, arcname=name, recursive=False, filter=_fixed((owners or {}).get(name, 0)))
-    with into.open("rb") as content:
+    return packed(into, about=about)
+
+
+def packed(path: Path, *, about: str = "") -> Layer:
+    """Return the layer that was packed in the file."""
+    with path.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    return Layer(into, f"sha256:{digest}", into.stat().st_size, about)
+    return Layer(path, f"sha256:{digest}", path.stat().st_size, about)
 
 
 def write_archive(archive: Path, images: Sequence[Image]) -> dict[str, str]:

@@ -7,17 +7,20 @@ worker's image have the same files again. What deploy/Containerfile says of user
 from __future__ import annotations
 
 import argparse
+import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.image import rootfs
-from deploy.image.oci import Config, Image, Layer, layer, write_archive
+from deploy.image.oci import Config, Image, Layer, layer, packed, write_archive
 
 from traderx import topology
 
@@ -25,6 +28,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 HOME = "/opt/traderx"
 USER = 1000
 STATE = "var/lib/confighub"
+_PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
+_PACKAGES = f"{HOME}/lib/{_PYTHON}/site-packages".lstrip("/")
 _LOCKS = ("requirements.lock", "deploy/requirements-postgresql.lock")
 _OWN = ("confighub", "traderx", "traderx_confighub-*")
 # Needed to install the project, never to run it.
@@ -50,8 +55,8 @@ def main(arguments: Sequence[str]) -> None:
         "--service", action="append", choices=sorted(topology.BY_NAME), help="only this service's image"
     )
     given = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="traderx-image-") as folder:
-        layers = build_layers(Path(folder))
+    with tempfile.TemporaryDirectory(prefix="traderx-image-") as folder, kept_for_locks() as kept:
+        layers = build_layers(Path(folder), kept)
         made = services(layers, given.tag or topology.IMAGE_TAGS, given.service or topology.BY_NAME)
         digests = write_archive(given.archive, made if given.service else [*made, *hub_and_worker(layers)])
     for name, digest in digests.items():
@@ -82,32 +87,56 @@ def hub_and_worker(layers: tuple[Layer, ...]) -> list[Image]:
     ]
 
 
-def build_layers(folder: Path) -> tuple[Layer, ...]:
+@contextmanager
+def kept_for_locks() -> Iterator[Path]:
+    """Yield the folder in which what only the locks decide is kept, to nobody else at the time.
+
+    It is in the user's cache, one for each interpreter and set of locks, and may be removed at any time.
+    """
+    known = hashlib.sha256(f"{sys.version} {Path(sys.executable).resolve()}".encode())
+    for path in (*(PROJECT / lock for lock in _LOCKS), *sorted(Path(__file__).parent.glob("*.py"))):
+        known.update(path.read_bytes())
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "traderx-image"
+    folder = cache / known.hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
+def build_layers(folder: Path, kept: Path) -> tuple[Layer, ...]:
     """Return the layers, the one that changes most often last: interpreter, locked environment, project."""
-    base, locked, own = folder / "base", folder / "locked", folder / "project"
-    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    installed = _install(folder / "installed") / "lib" / name / "site-packages"
-    packages = Path(HOME.lstrip("/")) / "lib" / name / "site-packages"
-
-    shutil.copytree(installed, locked / packages, symlinks=True, ignore=shutil.ignore_patterns(*_INSTALLERS, *_OWN))
-    rootfs.compile_below(locked / packages, shown_as=f"/{packages}")
-    _add_environment(locked / HOME.lstrip("/"), name)
-
-    (own / packages).mkdir(parents=True)
+    if not (kept / "complete").exists():
+        _build_locked(folder, kept)
+        (kept / "complete").touch()
+    own = folder / "project"
+    installed = _install_project(kept / "installed", folder / "source")
+    (own / _PACKAGES).mkdir(parents=True)
     for pattern in _OWN:
         for found in installed.glob(pattern):
-            shutil.copytree(found, own / packages / found.name, ignore=shutil.ignore_patterns("__pycache__"))
-    rootfs.compile_below(own / packages, shown_as=f"/{packages}")
+            shutil.copytree(found, own / _PACKAGES / found.name, ignore=shutil.ignore_patterns("__pycache__"))
+    rootfs.compile_below(own / _PACKAGES, shown_as=f"/{_PACKAGES}")
+    return (
+        packed(kept / "base.tar", about="interpreter"),
+        packed(kept / "locked.tar", about="locked environment"),
+        layer(own, into=folder / "own.tar", about="project"),
+    )
 
+
+def _build_locked(folder: Path, kept: Path) -> None:
+    """Install what is locked, and pack it and the interpreter with the libraries that either loads."""
+    base, locked = folder / "base", folder / "locked"
+    shutil.rmtree(kept / "installed", ignore_errors=True)
+    installed = _install_locked(kept / "installed")
+    shutil.copytree(installed, locked / _PACKAGES, symlinks=True, ignore=shutil.ignore_patterns(*_INSTALLERS, *_OWN))
+    rootfs.compile_below(locked / _PACKAGES, shown_as=f"/{_PACKAGES}")
+    _add_environment(locked / HOME.lstrip("/"))
     rootfs.make_base(base, {"traderx": USER})
     (base / STATE).mkdir(parents=True)
     rootfs.add_python(base)
     rootfs.add_libraries(base, locked)
-    return (
-        layer(base, into=folder / "base.tar", owners={STATE: USER}, about="interpreter"),
-        layer(locked, into=folder / "locked.tar", about="locked environment"),
-        layer(own, into=folder / "own.tar", about="project"),
-    )
+    layer(base, into=kept / "base.tar", owners={STATE: USER})
+    layer(locked, into=kept / "locked.tar")
 
 
 def _config(command: tuple[str, ...], own: dict[str, str], *, port: int = 0, path: str = "") -> Config:
@@ -118,35 +147,41 @@ def _config(command: tuple[str, ...], own: dict[str, str], *, port: int = 0, pat
     return Config(command, environment, f"{USER}:{USER}", f"/{STATE}", port, health)
 
 
-def _install(home: Path) -> Path:
-    """Install what is locked, then the project, into an environment at ``home``, and return it."""
-    source = home.parent / "source"
+def _install_locked(home: Path) -> Path:
+    """Install what is locked into an environment at ``home``, and return the folder with the packages."""
+    locks = [str(PROJECT / one) for one in _LOCKS]
+    if uv := shutil.which("uv"):
+        _run(uv, "venv", "--quiet", "--python", sys.executable, str(home))
+        _run(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", str(home / "bin/python"), *locks)
+    else:
+        _run(sys.executable, "-m", "venv", str(home))
+        wanted = [word for lock in locks for word in ("--requirement", lock)]
+        pip = (str(home / "bin/python"), "-m", "pip", "install", "--quiet", "--no-compile")
+        _run(*pip, "--require-hashes", *wanted)
+    return home / "lib" / _PYTHON / "site-packages"
+
+
+def _install_project(home: Path, source: Path) -> Path:
+    """Install the project beside what is locked, and return the folder with the packages."""
     source.mkdir()
     for one in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy2(PROJECT / one, source / one)
     shutil.copytree(PROJECT / "src", source / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    locks = [str(PROJECT / one) for one in _LOCKS]
-    uv = shutil.which("uv")
-    python = str(home / "bin" / "python")
-    if uv:
-        _run(uv, "venv", "--quiet", "--python", sys.executable, str(home))
-        _run(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, *locks)
-        _run(uv, "pip", "install", "--quiet", "--no-build-isolation", "--no-deps", "--python", python, str(source))
+    own = ("--quiet", "--no-build-isolation", "--no-deps")
+    if uv := shutil.which("uv"):
+        python = ("--python", str(home / "bin/python"))
+        _run(uv, "pip", "install", *own, "--reinstall-package", "traderx-confighub", *python, str(source))
     else:
-        _run(sys.executable, "-m", "venv", str(home))
-        wanted = [word for lock in locks for word in ("--requirement", lock)]
-        _run(python, "-m", "pip", "install", "--quiet", "--no-compile", "--require-hashes", *wanted)
-        own = ("--no-compile", "--no-build-isolation", "--no-deps", str(source))
-        _run(python, "-m", "pip", "install", "--quiet", *own)
-    return home
+        _run(str(home / "bin/python"), "-m", "pip", "install", *own, "--no-compile", "--force-reinstall", str(source))
+    return home / "lib" / _PYTHON / "site-packages"
 
 
-def _add_environment(home: Path, name: str) -> None:
+def _add_environment(home: Path) -> None:
     """Make the installed packages an environment whose programs are found in ``HOME``/bin."""
     programs = home / "bin"
     programs.mkdir(parents=True)
     (home / "pyvenv.cfg").write_text("home = /usr/local/bin\ninclude-system-site-packages = false\n")
-    (programs / "python").symlink_to(f"/usr/local/bin/{name}")
+    (programs / "python").symlink_to(f"/usr/local/bin/{_PYTHON}")
     for program, module in _PROGRAMS.items():
         path = programs / program
         path.write_text(f"#!{HOME}/bin/python\nfrom {module} import run\n\nrun()\n")
