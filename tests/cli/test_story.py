@@ -517,6 +517,19 @@ def test_one_revision_is_compared_with_what_is_live(alice: Terminal, project: st
     assert {"-  replicas: 1", "+  replicas: 4"} <= set(shown.lines)
 
 
+def test_what_a_change_costs_is_said_beside_its_diff(alice: Terminal, project: str) -> None:
+    sizes = {"containers": [{"name": "web", "resources": {"requests": {"cpu": "1", "memory": "1Gi"}}}]}
+    patch = json.dumps({"spec": {"template": {"spec": sizes}}})
+    alice.must("unit", "update", "web", "--patch", "--data", patch)
+    alice.must("run", "set-replicas", "3", "--unit", "web")
+
+    shown = alice.must("unit", "diff", "web", "2", "head")
+
+    assert "cost of" not in shown.out
+    # a vCPU and a GiB for a month by our own prices: (0.04048 + 0.004445) x 730
+    assert "cost of web-deployment: 32.80 -> 98.39 USD a month (+65.59), by prices of aws us-east-1" in shown.err
+
+
 def test_a_revision_is_brought_back_by_its_id(alice: Terminal, project: str) -> None:
     alice.must("run", "set-replicas", "4", "--unit", "web")
     first = alice.must("revision", "get", "web", "1", "--jq", ".RevisionID").out.strip()

@@ -23,6 +23,7 @@ from confighub.records.functions import FunctionArgument, FunctionInvocation
 
 _OPEN = {"Pending": "waits for its worker", "Submitted": "was taken by its worker", "Progressing": "is under way"}
 _UNTIL_OPENED = "quarantine/not-quarantined"
+_LOOK_AROUND = frozenset({"vet-budget", "vet-network-policy", "vet-references"})
 
 State = Literal[
     "no target",
@@ -213,7 +214,7 @@ def _failures(case: _Case, call: FunctionInvocation | None) -> str:
     if call is None:
         return ""
     text = b64decode(case.unit.get("Data") or "").decode()
-    answer = invoke(text, [call], context=Context(unit_slug=case.slug))
+    answer = invoke(text, [call], context=Context(unit_slug=case.slug, siblings=_siblings(case, call)))
     if not answer.success:
         return "; ".join(answer.errors)
     results: list[Any] = msgspec.json.decode(answer.output) if answer.output else []
@@ -222,6 +223,15 @@ def _failures(case: _Case, call: FunctionInvocation | None) -> str:
         lines += [str(line) for line in one.get("Details") or []]
         lines += [f"{at['Path']} is {at['Value']}" for at in one.get("FailedAttributes") or []]
     return "\n".join(lines)
+
+
+def _siblings(case: _Case, call: FunctionInvocation) -> tuple[str, ...]:
+    """Return the texts of the other units in the space, for a check that looks at them."""
+    if call.function_name not in _LOOK_AROUND:
+        return ()
+    found = case.hub.units.list(space_id=str(case.unit["SpaceID"]), include="", select="Slug,Data")
+    others = (one["Unit"] for one in found if one["Unit"]["Slug"] != case.slug)
+    return tuple(b64decode(one.get("Data") or "").decode() for one in others)
 
 
 def _operation(case: _Case) -> Iterator[Reason]:

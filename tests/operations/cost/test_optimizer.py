@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
@@ -18,7 +19,7 @@ from confighub.operations import deploy, proposals
 from confighub.operations.cost.advice import Advice, Risk, Rules, advise
 from confighub.operations.cost.comparing import costs_of, differences, of_promotion, signed, whole
 from confighub.operations.cost.optimizer import Advised, Report, analyse, carry_out, proposals_of, receipts, write
-from confighub.operations.cost.spaces import SpaceCost, read_spaces
+from confighub.operations.cost.spaces import SpaceCost, live_objects, read_spaces
 from confighub.operations.cost.usage import Usage
 from confighub.operations.drift.watched import Watched, find_watched
 from confighub.operations.plan import in_order
@@ -215,3 +216,15 @@ def test_a_promotion_shows_what_it_costs(new_stage: Callable[..., Stage]) -> Non
         "cost of web: 12.00 -> 32.00 USD a month (+20.00)",
         f"cost of {staging.space}: 12.00 -> 32.00 USD a month (+20.00; own here, prices of 2026-01-01)",
     ]
+
+
+def test_live_state_is_read_as_json_and_as_yaml() -> None:
+    written = '- kind: Deployment\n  metadata: {name: a}\n---\nkind: Service\n---\n"text"\n'
+
+    def read(text: str) -> list[Any]:
+        return [one["kind"] for one in live_objects({"LiveState": b64encode(text.encode()).decode()}) or []]
+
+    assert read(written) == ["Deployment", "Service"]
+    assert read('[{"kind": "Deployment"}]') == ["Deployment"]
+    assert live_objects({"LiveState": b64encode(b"a: [").decode()}) is None
+    assert live_objects({}) is None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from confighub.cli.command import argument, command, flag, option, space_option
 from confighub.cli.invoking import resource_rows
 from confighub.cli.kinds import Column, Kind
-from confighub.cli.output import Colour, an_id, as_json, coloured, labels, moment_utc, one_of_map, table
+from confighub.cli.output import Colour, an_id, as_json, coloured, labels, moment_utc, note, one_of_map, table
 from confighub.cli.revisions import revision_of
 from confighub.cli.selecting import the_unit
 from confighub.cli.showing import DATA_OUTPUT, SELECT, VERBOSE, show_record
@@ -122,9 +122,11 @@ def sources(unit: Wire) -> str:
 def diff(call: Call) -> None:
     """Show what changed between two revisions: numbers, N-1, live, head or applied.
 
-    One revision is compared with what is live; without any, what is live with the head.
+    One revision is compared with what is live; without any, what is live with the head. Where the change
+    costs more or less a month, that is said on standard error.
     """
-    unit = the_unit(call, call.arg("unit"))["Unit"]
+    found = the_unit(call, call.arg("unit"))
+    unit = found["Unit"]
     before, after = call.text("from"), call.text("to")
     if call.arg("to-revision"):
         before, after = call.arg("from-revision"), call.arg("to-revision")
@@ -142,6 +144,19 @@ def diff(call: Call) -> None:
     coloured = call.yes("color") or sys.stdout.isatty()
     for line in difflib.unified_diff(old, new, old_name, new_name, n=around):
         call.out.write(_coloured(line) if coloured else line)
+    if old != new:
+        _say_cost(found, "".join(old), "".join(new))
+
+
+def _say_cost(found: Wire, before: str, after: str) -> None:
+    """Say how much more or less the unit costs a month; nothing where that stays, or has no figure."""
+    from confighub.operations.cost.comparing import of_texts
+    from confighub.operations.cost.prices import load_prices
+
+    price = load_prices().of((found.get("Space") or {}).get("Labels") or {})
+    change = of_texts(str(found["Unit"]["Slug"]), before, after, price) if price else None
+    if change and price:
+        note(f"cost of {change.line()}, by prices of {price.provider} {price.region}, {price.date}")
 
 
 def _coloured(line: str) -> str:

@@ -75,6 +75,12 @@ class Comparison:
         }
 
 
+def of_texts(name: str, before: str, after: str, price: Price) -> Difference | None:
+    """Return how the cost of one unit changes with its text; None when it stays."""
+    old, new = costs_of({name: before}, price.rates), costs_of({name: after}, price.rates)
+    return next(iter(differences(old, new)), None)
+
+
 def of_promotion(hub: HubClient, promotion: Promotion, prices: Prices) -> Comparison:
     """Return what the target's heads cost now, and once the promotion is done."""
     price = prices.of(hub.spaces.get(promotion.target_id)["Space"].get("Labels") or {})

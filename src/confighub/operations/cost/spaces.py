@@ -108,7 +108,16 @@ def live_objects(unit: Wire) -> list[Object] | None:
             found = list(yaml.load_all(blob, Loader=yaml.CSafeLoader))
         except (yaml.YAMLError, ValueError):
             return None
-    return [one for one in (found if isinstance(found, list) else [found]) if isinstance(one, dict)]
+    return list(_maps(found))
+
+
+def _maps(found: Any) -> Iterator[Object]:
+    """Yield the objects among documents, which may be lists of them."""
+    if isinstance(found, dict):
+        yield found
+    elif isinstance(found, list):
+        for one in found:
+            yield from _maps(one)
 
 
 def running(found: list[Object]) -> tuple[Workload, ...]:
