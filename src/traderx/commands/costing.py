@@ -7,12 +7,12 @@ import math
 import os
 import re
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from confighub.errors import BadRequest, Gated
+from confighub.errors import BadRequest, Gated, RetryLater
 from traderx.commands.drifting import receivers_of, spaces_named
 from traderx.commands.lazy import data_option, json_option, saying
 from traderx.topology import ENVIRONMENTS
@@ -148,35 +148,36 @@ def cost_optimizer(
     watched = find_watched(
         site.hub, spaces_named(site, spaces), sets=chosen, filters=filters, namespace=namespace or ""
     )
-    optimizer = _Optimizer(site, watched, prices, source, rules, say, up_to or ("high" if propose else ""), as_json)
+    risk = up_to or ("high" if propose else "")
+    optimizer = _Optimizer(site, watched, prices, source, rules, say, risk, as_json, explainer)
     if history:
         return optimizer.history()
-    optimizer.explainer = explainer
     alarm = _Alarm(receivers_of(webhooks, slacks, alertmanagers, has_pagerduty=pagerduty), say)
     while True:
-        optimizer.look(alarm, makes=bool(up_to), approve=approve)
+        try:
+            optimizer.look(alarm, makes=bool(up_to), approve=approve)
+        except RetryLater as error:
+            if interval is None:
+                raise
+            say(f"nothing was seen this time: {error}")
         if interval is None:
             return 0
         time.sleep(interval)
 
 
+@dataclass
 class _Optimizer:
     """One way of looking; ``up_to`` is the risk up to which advice becomes change sets, empty for none."""
 
-    def __init__(
-        self,
-        site: Site,
-        watched: Watched,
-        prices: Prices,
-        source: Source | None,
-        rules: Rules,
-        say: Say,
-        up_to: str,
-        as_json: bool,
-    ) -> None:
-        self.site, self.watched, self.prices, self.source, self.rules = site, watched, prices, source, rules
-        self.say, self.up_to, self.as_json = say, up_to, as_json
-        self.explainer: Explainer | None = None
+    site: Site
+    watched: Watched
+    prices: Prices
+    source: Source | None
+    rules: Rules
+    say: Say
+    up_to: str
+    as_json: bool
+    explainer: Explainer | None = None
 
     def look(self, alarm: _Alarm, *, makes: bool, approve: bool) -> None:
         """Look once, print what is found, and write or make the change sets that were asked for."""
