@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from confighub.errors import ConfigHubError, Conflict, NotFound, RetryLater
+from confighub.errors import BadRequest, ConfigHubError, Conflict, NotFound, RetryLater
 from confighub.operations import alerts, deploy
 from confighub.operations.disaster import Measured, Objective, Row, Runbook, Skipped, shown
 from confighub.operations.retarget import retarget
@@ -112,8 +112,14 @@ class Drill:
     def run(self) -> Report:
         """Take the steps, go back unless asked to stay, and return the report.
 
-        Raises: Conflict when the environment is elsewhere already; what fails inside is in the report.
+        Raises: Conflict when the environment is elsewhere already; BadRequest when nothing of it is live; what fails
+        inside is in the report.
         """
+        if not any(live for _, live in self._before.values()):
+            raise BadRequest(
+                f"nothing of {self.environment} is live, so nothing can be lost",
+                hint=f"bin/ordered-apply {self.environment}",
+            )
         if self.note.exists():
             raise Conflict(
                 f"{self.environment} is elsewhere since a drill that stayed or was killed",

@@ -82,14 +82,19 @@ def destroy(site: Site, environment: str, *, timeout_s: float) -> int:
     return len(live)
 
 
+def stage_before(environment: str) -> str:
+    """Return the stage that the environment is promoted from. Raises: BadRequest when there is none."""
+    if environment not in topology.STAGES[1:]:
+        raise BadRequest(f"{environment} has no stage before it", hint=f"one of {', '.join(topology.STAGES[1:])}")
+    return topology.STAGES[topology.STAGES.index(environment) - 1]
+
+
 def rebuild(site: Site, environment: str, *, approve: bool, timeout_s: float) -> deploy.Outcome:
     """Bring what the stage before has newer into the environment and apply all of it, in order.
 
     Raises: BadRequest when there is no stage before.
     """
-    if environment not in topology.STAGES[1:]:
-        raise BadRequest(f"{environment} has no stage before it", hint=f"one of {', '.join(topology.STAGES[1:])}")
-    before = topology.STAGES[topology.STAGES.index(environment) - 1]
+    before = stage_before(environment)
     space, space_id = site.project.space(environment), site.space_id(environment)
     shown = promote.preview(site.hub, source=site.project.space(before), target=space)
     promote.promote(site.hub, shown)

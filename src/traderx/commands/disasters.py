@@ -130,6 +130,7 @@ def rebuild(environment: str, yes: bool, approve: bool, timeout: float, data: st
     from traderx.site import open_site
 
     say = saying(as_json=False)
+    rebuilding.stage_before(environment)
     site = open_site(data, say)
     if not _confirmed(rebuilding.explain(site, environment), yes):
         return 1

@@ -83,9 +83,8 @@ def validate(region: str, without_traffic: bool, as_json: bool, data: str | None
     from traderx.checking import lines
     from traderx.site import open_site
 
-    found = promotion.validate(
-        open_site(data, saying(as_json=True)), promotion.region_named(region), asks_services=not without_traffic
-    )
+    chosen = promotion.region_named(region)
+    found = promotion.validate(open_site(data, saying(as_json=True)), chosen, asks_services=not without_traffic)
     bad = sum(not one.is_well for one in found)
     if as_json:
         print(json.dumps({"region": region, "ok": not bad, "checks": [one.as_json() for one in found]}, indent=2))
