@@ -2,9 +2,10 @@
 
 A hub and a worker are started for the measurement, on a folder of their own; objects go to namespaces of their own,
 which are deleted at the end. The peer is ``kubectl apply --server-side`` of the same objects. Times are wall time:
-95th percentiles of the rounds for single units, one run each for many.
+95th percentiles of the rounds for single units, medians of the turns for many.
 
-    python benchmarks/kubernetes.py --kubeconfig FILE [--kubectl PROGRAM] [--rounds 30] [--units 1000] [--json]
+    python benchmarks/kubernetes.py --kubeconfig FILE [--kubectl PROGRAM] [--rounds 30]
+        [--units 1000] [--turns 3] [--json]
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import httpx2
+import yaml
 from report import Measurement, head, tell
 
-from confighub.worker.kubernetes.access import from_kubeconfig
+from confighub.client.kubeconfig import from_kubeconfig
 
 USER, PASSWORD = "bench@example.com", "bench bench bench"
 PATIENCE_S = 600.0
@@ -39,6 +42,7 @@ class Site:
     def __init__(self, folder: Path, kubeconfig: Path) -> None:
         access = from_kubeconfig([kubeconfig])
         self.kube = httpx2.Client(base_url=access.server, verify=access.tls or True, trust_env=False, timeout=60)
+        self.namespaces: list[str] = []
         self.namespace = f"bench-{uuid.uuid4().hex[:6]}"
         self.make_namespace(self.namespace)
         with socket.socket() as probe:
@@ -76,21 +80,17 @@ class Site:
     def make_namespace(self, name: str) -> None:
         """Make a namespace."""
         self.kube.post("/api/v1/namespaces", json={"metadata": {"name": name}}).raise_for_status()
+        self.namespaces.append(name)
 
-    def create(self, slug: str, document: dict[str, Any]) -> str:
-        """Make a unit of one object; return its id."""
-        data = base64.b64encode(json.dumps(document).encode()).decode()
-        body = {"Slug": slug, "Data": data, "TargetID": self.target}
-        return str(self.call("POST", f"/space/{self.space}/unit", body)["UnitID"])
+    def create(self, slug: str, document: dict[str, Any], *, space: str = "") -> str:
+        """Make a unit of one object, in another space one without a target; return its id."""
+        data = base64.b64encode(yaml.safe_dump(document, sort_keys=False).encode()).decode()
+        body = {"Slug": slug, "Data": data} | ({} if space else {"TargetID": self.target})
+        return str(self.call("POST", f"/space/{space or self.space}/unit", body)["UnitID"])
 
     def apply(self, unit: str) -> None:
         """Apply a unit; return when that is accepted."""
         self.call("POST", f"/space/{self.space}/unit/{unit}/apply")
-
-    def live_count(self) -> int:
-        """Return how many units are live."""
-        found = self.call("GET", f"/space/{self.space}/unit", where="LiveRevisionNum > 0", select="Slug")
-        return len(found)
 
     def stop(self) -> None:
         """End hub and worker."""
@@ -98,7 +98,8 @@ class Site:
             process.terminate()
             process.wait(30)
         self.log.close()
-        self.kube.delete(f"/api/v1/namespaces/{self.namespace}")
+        for namespace in self.namespaces:
+            self.kube.delete(f"/api/v1/namespaces/{namespace}")
 
 
 def until(condition: Callable[[], Any]) -> Any:
@@ -168,34 +169,72 @@ def _live(site: Site, unit: str) -> str:
     return base64.b64decode(found).decode()
 
 
-def many(site: Site, count: int, kubectl: str, kubeconfig: Path, folder: Path) -> Measurement:
-    """Measure units applied by one call, from the call until all are live, and the peer on the same objects."""
-    for number in range(count):
-        site.create(f"many-{number}", settings(f"many-{number}", site.namespace, number=str(number)))
-    before = site.live_count()
+def many(site: Site, count: int, rounds: int, peer: Kubectl | None) -> list[Measurement]:
+    """Measure units applied by one call, from the call until all are live, and the peer on the same objects, in turns.
+
+    Each round has new units. Then the same for units that are promoted first: their upstreams have changed.
+    """
+    ours: list[float] = []
+    peers: list[float] = []
+    for number in range(rounds):
+        name = f"many-{number}"
+        for one in range(count):
+            site.create(f"{name}-{one}", settings(f"{name}-{one}", site.namespace, number=str(one)))
+        ours.append(_applied(site, f"SpaceID = '{site.space}' AND Slug LIKE '{name}-%'"))
+        if peer:
+            peers.append(peer.applies(site, name, count))
+    taken, theirs = median(ours), median(peers) if peers else None
+    return [
+        Measurement(f"{count} units applied", taken, theirs, "s"),
+        Measurement("the same, each", taken / count * 1000, theirs / count * 1000 if theirs else None, "ms"),
+        promoted(site, count),
+    ]
+
+
+def promoted(site: Site, count: int) -> Measurement:
+    """Measure units that take over the change of their upstreams and are applied, until all are live."""
+    upstream, downstream = (
+        site.call("POST", "/space", {"Slug": f"bench-{name}"})["SpaceID"] for name in ("up", "down")
+    )
+    for one in range(count):
+        site.create(f"moved-{one}", settings(f"moved-{one}", site.namespace, number=str(one)), space=upstream)
+    clones, originals = f"SpaceID = '{downstream}'", f"SpaceID = '{upstream}'"
+    patch = {"TargetID": site.target}
+    site.call("POST", "/unit", patch, where=originals, where_space=f"SpaceID = '{downstream}'")
+    _applied(site, clones)
+    site.call("PATCH", "/unit", {"data": {"color": "green"}}, where=originals, data_patch="true")
     start = time.perf_counter()
-    where = f"SpaceID = '{site.space}' AND Slug LIKE 'many-%'"
+    site.call("PATCH", "/unit", {}, where=clones, upgrade="true")
+    _applied(site, clones)
+    return Measurement(f"{count} units promoted and applied", time.perf_counter() - start, None, "s")
+
+
+def _applied(site: Site, where: str) -> float:
+    """Apply the units by one call; return how long it took until their heads are live."""
+    start = time.perf_counter()
     site.call("POST", "/unit/apply", where=where)
-    while site.live_count() < before + count:
-        time.sleep(0.1)
-    ours = time.perf_counter() - start
-    return Measurement(f"{count} units applied", ours, _peer(site, count, kubectl, kubeconfig, folder), "s")
+    behind = f"{where} AND LiveRevisionNum < HeadRevisionNum"
+    while site.call("GET", "/unit", where=behind, select="Slug", limit="1"):
+        time.sleep(0.05)
+    return time.perf_counter() - start
 
 
-def _peer(site: Site, count: int, kubectl: str, kubeconfig: Path, folder: Path) -> float | None:
-    if not kubectl:
-        return None
-    namespace = f"{site.namespace}-peer"
-    site.make_namespace(namespace)
-    file = folder / "objects.json"
-    items = [settings(f"many-{number}", namespace, number=str(number)) for number in range(count)]
-    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
-    command = [kubectl, f"--kubeconfig={kubeconfig}", "apply", "--server-side", "-f", str(file)]
-    start = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    taken = time.perf_counter() - start
-    site.kube.delete(f"/api/v1/namespaces/{namespace}")
-    return taken
+class Kubectl:
+    """The peer: ``kubectl apply --server-side`` of objects in one file."""
+
+    def __init__(self, program: str, kubeconfig: Path, folder: Path) -> None:
+        self.command = [program, f"--kubeconfig={kubeconfig}", "apply", "--server-side", "-f"]
+        self.file = folder / "objects.json"
+
+    def applies(self, site: Site, name: str, count: int) -> float:
+        """Return how long it takes to apply so many objects that there are none of yet."""
+        namespace = f"{site.namespace}-{name}"
+        site.make_namespace(namespace)
+        items = [settings(f"{name}-{one}", namespace, number=str(one)) for one in range(count)]
+        self.file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+        start = time.perf_counter()
+        subprocess.run([*self.command, str(self.file)], check=True, capture_output=True)
+        return time.perf_counter() - start
 
 
 def _p95(times: list[float]) -> float:
@@ -208,15 +247,16 @@ def main() -> None:
     parser.add_argument("--kubectl", default="", help="the peer; without it its columns are null")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--units", type=int, default=1000)
+    parser.add_argument("--turns", type=int, default=3, help="how often the units are applied, by us and the peer")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         site = Site(folder, given.kubeconfig)
         try:
-            found = [first_write(site, given.rounds), *drift(site, given.rounds)]
-            if given.units:
-                found.append(many(site, given.units, given.kubectl, given.kubeconfig, folder))
+            found = [first_write(site, given.rounds), *drift(site, given.rounds)] if given.rounds else []
+            peer = Kubectl(given.kubectl, given.kubeconfig, folder) if given.kubectl else None
+            found += many(site, given.units, given.turns, peer) if given.units else []
         finally:
             site.stop()
     head(as_json=given.json)

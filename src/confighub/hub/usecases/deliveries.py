@@ -24,7 +24,7 @@ from confighub.hub.usecases import queue
 from confighub.records.units import Unit
 from confighub.records.work import BridgePayload, FunctionPayload
 
-BATCH = 64
+BATCH = 256
 """Operations in one delivery, so that a long queue does not hold the writer."""
 
 
