@@ -36,7 +36,8 @@ class Cluster:
         self._namespaces = tuple(namespaces)
         self._informers: dict[tuple[str, str, str], Informer] = {}
         self._by_unit: defaultdict[str, dict[inventory.Identity, Seen]] = defaultdict(dict)
-        self._changes: dict[str, asyncio.Event] = {}
+        # Made by the first change, too: what changes while one looks, before one waits, must not be missed.
+        self._changes: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.dirty: set[str] = set()
         self.has_dirty = asyncio.Event()
         self.claimants: dict[inventory.Identity, Seen] = {}
@@ -110,7 +111,7 @@ class Cluster:
 
     async def changed(self, unit_id: str, at_most_s: float) -> None:
         """Return when one of the unit's objects has changed, or after the time."""
-        event = self._changes.setdefault(unit_id, asyncio.Event())
+        event = self._changes[unit_id]
         try:
             await asyncio.wait_for(event.wait(), at_most_s)
         except TimeoutError:
@@ -192,8 +193,7 @@ class Cluster:
             if not is_derived:
                 self._keep(unit, seen, is_there=is_there)
             self.dirty.add(unit)
-            if event := self._changes.get(unit):
-                event.set()
+            self._changes[unit].set()
         self.has_dirty.set()
 
     def _claim(self, seen: Seen, *, is_there: bool) -> None:
