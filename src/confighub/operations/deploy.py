@@ -264,7 +264,8 @@ class _Run:
             if open_:
                 self._look_after()
                 time.sleep(pause_s)
-                pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+                # A tenth longer each time, so that what is ready waits a tenth of its own time at most to be seen.
+                pause_s = min(pause_s * 1.1, _LONGEST_PAUSE_S)
         return results
 
     def _look(self, stage: Stage, wait: _Wait) -> Result | None:
