@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import signal
+import uuid
 
 import httpx2
 import pytest
@@ -275,6 +276,15 @@ def test_what_cannot_be_read_or_is_unknown_is_survived(scene: Scene) -> None:
     final = scene.final(odd)
 
     assert (final["Status"], final["Result"], final["Message"]) == ("None", "None", "unknown operation name: Dance")
+
+
+def test_many_ends_reach_a_hub_that_takes_each_alone_once(scene: Scene) -> None:
+    httpx2.post(f"{scene.url}/test/refuse/1", trust_env=False)
+    operations = [scene.act("Dance", unit=str(uuid.uuid4())) for _ in range(30)]
+
+    until(lambda: all(scene.results(operation) for operation in operations), because=scene.said)
+
+    assert [len(scene.results(operation)) for operation in operations] == [1] * 30
 
 
 def test_another_provider_is_refused_by_name(scene: Scene) -> None:
