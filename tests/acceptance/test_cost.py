@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -60,16 +61,12 @@ def test_what_is_advised_by_real_usage_is_applied_and_saves_what_was_said(
     assert Decimal(receipt["verifiedSavingUsdPerMonth"]) > 0
     assert load.failed == []
     booked_once(load, before)
+    units = rolled.units()
     for name in DATA_SERVICES:
-        live = json.loads(rolled.must("cub", "unit", "get", f"{name}-deployment", "--space", rolled.space("dev")).out)
+        unit = units[f"{name}-deployment"]
         advice = next(one for one in made["advice"] if one["container"] == name)
-        assert live["LiveRevisionNum"] == live["HeadRevisionNum"]
-        assert (
-            f"cpu: {advice['advised']['cpu']}"
-            in rolled.must(
-                "cub", "unit", "get", f"{name}-deployment", "--space", rolled.space("dev"), "--data-only"
-            ).out
-        )
+        assert unit["LiveRevisionNum"] == unit["HeadRevisionNum"]
+        assert f"cpu: {advice['advised']['cpu']}" in b64decode(unit["Data"]).decode()
     compared = json.loads(rolled.must("traderx", "cost", "diff", "dev", "--json").out)
     assert (compared["change"], compared["units"]) == ("+0.00", [])
 
