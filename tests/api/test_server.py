@@ -52,6 +52,24 @@ def test_users_and_tokens_are_managed_while_the_hub_serves(hub_process: HubProce
 
 
 @pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgresql://hub:secret-word@127.0.0.1:1/hub", "port 1 failed: Connection refused"),
+        ("postgresql+psycopg://hub:secret-word@host.invalid/hub", "failed to resolve host 'host.invalid'"),
+        ("mysql://hub:secret-word@127.0.0.1/hub", "SQLite or PostgreSQL, not in mysql"),
+        ("hub:secret-word", "the database's URL cannot be read"),
+    ],
+)
+def test_a_database_that_cannot_be_had_is_told_in_one_line(url: str, says: str) -> None:
+    ran = confighub("serve", "--port", "0", "--database", url)
+
+    assert ran.returncode == 1
+    assert says in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+    assert "secret-word" not in ran.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "typed", "says"),
     [
         (["user", "add", "bob"], "", "--password-stdin"),

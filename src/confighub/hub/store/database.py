@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
+from confighub.errors import BadRequest
 from confighub.hub.store.journal import Journals
 from confighub.query import sql
 
@@ -32,11 +34,23 @@ PRAGMAS = (
 )
 
 
+def _understood(text: str) -> URL:
+    hint = "write postgresql://USER:PASSWORD@HOST:PORT/NAME, or name a folder with --data"
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise BadRequest("the database's URL cannot be read", hint=hint) from error
+    kind = url.get_backend_name()
+    if kind not in ("sqlite", "postgresql", "postgres"):
+        raise BadRequest(f"a hub keeps its store in SQLite or PostgreSQL, not in {kind}", hint=hint)
+    return url if kind == "sqlite" else url.set(drivername="postgresql+psycopg")
+
+
 class Database:
-    """The store behind a hub; ``url`` is an SQLAlchemy URL for SQLite or PostgreSQL."""
+    """The store behind a hub; ``url`` is an SQLAlchemy URL for SQLite or PostgreSQL. Raises: BadRequest for another."""
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
+        self.url = _understood(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._write_lock = threading.Lock()
         if self.is_sqlite:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import OperationalError
 
-from confighub.errors import ConfigHubError
+from confighub.errors import ConfigHubError, RetryLater
 from confighub.hub.store.database import Database
 
 SCHEMA = "0003"
@@ -18,9 +21,10 @@ _LOCK = 0x636F6E66  # any number, the same in every hub process on one PostgreSQ
 def bring_up_to_date(database: Database) -> None:
     """Run the migrations that are missing; two processes that start at once do it one after the other.
 
-    Raises: ConfigHubError, when the database was made by a newer version of this program.
+    Raises: ConfigHubError, when the database was made by a newer version of this program; RetryLater, when a server
+    does not answer or does not let us in.
     """
-    with database.read() as connection:
+    with _answering(database) as connection:
         if _version(connection) == SCHEMA:
             return
     with database.write() as connection:
@@ -29,6 +33,22 @@ def bring_up_to_date(database: Database) -> None:
         version = _version(connection)
         if version != SCHEMA:
             upgrade(connection, version)
+
+
+@contextmanager
+def _answering(database: Database) -> Iterator[Connection]:
+    try:
+        with database.read() as connection:
+            yield connection
+    except OperationalError as error:
+        if database.is_sqlite:
+            raise
+        # the driver tells host and port, and never the password
+        said = " ".join(str(error.orig).split())
+        raise RetryLater(
+            f"the database does not let the hub in: {said}",
+            hint="start it, or correct --database (or CONFIGHUB_DATABASE_URL)",
+        ) from error
 
 
 def upgrade(connection: Connection, version: str, *, to: str = SCHEMA) -> None:
