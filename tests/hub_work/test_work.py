@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import event
 
 from confighub.errors import BadRequest, Forbidden, Gated, NotFound
 from confighub.hub.caller import Caller
@@ -147,6 +149,26 @@ def test_a_bulk_apply_takes_the_place_of_what_waited_and_ends_the_hand_brake(eag
     assert [answer.action.revision_num for answer in answers if answer.action] == [1, 2]
     assert eager.statuses(waiting)[:2] == ["Canceled", "Completed"]
     assert [delivery.payload.revision_num for delivery in eager.take()] == [3]
+
+
+def test_a_bulk_apply_queues_no_text_that_came_after_it_looked_at_the_gates(dev: Field) -> None:
+    hub = dev.scene.hub
+    if hub.database.is_sqlite:
+        pytest.skip("an SQLite store has one writer, so nothing comes in between")
+    unit = dev.unit()
+    is_edited = threading.Event()
+
+    def edit(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "quarantines" in statement and not is_edited.is_set():
+            is_edited.set()
+            dev.scene.edit(unit, "v1.0.0", "v2.0.0")
+
+    event.listen(hub.database.writer, "before_cursor_execute", edit)
+    applying.apply_units(hub, dev.scene.caller, Listing(where="Slug = 'web'"))
+
+    (delivery,) = dev.take()
+    assert is_edited.is_set()
+    assert (delivery.payload.revision_num, b"v1.0.0" in delivery.payload.data) == (1, True)
 
 
 def test_a_bulk_apply_of_production_takes_what_was_approved_or_live_before(make_field: Callable[..., Field]) -> None:

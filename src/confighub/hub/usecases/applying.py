@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, or_, select
+from sqlalchemy import Connection, Select, or_, select, tuple_
 
 from confighub.errors import ConfigHubError
 from confighub.hub.caller import Caller
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import TARGET, UNIT
-from confighub.hub.store.entities import targets, units
-from confighub.hub.store.history import gate_results, quarantines
+from confighub.hub.store.entities import targets
+from confighub.hub.store.history import gate_results, quarantines, revisions
 from confighub.hub.store.many import portions
 from confighub.hub.store.rows import columns, record
 from confighub.hub.store.work_queue import holds as holds_table
@@ -65,7 +65,7 @@ class _Known:
     """What was asked about all units at once, by their ids.
 
     ``unclear`` have a gate that is closed or must be looked at now, ``waiting`` an apply that no worker has taken,
-    ``braked`` a hold of an older revision; ``shas`` are of their heads' texts.
+    ``braked`` a hold of an older revision; ``shas`` are of the texts of the heads that were chosen.
     """
 
     targets: dict[str, Target]
@@ -79,27 +79,28 @@ class _Known:
     def of(cls, tx: Connection, chosen: Sequence[Unit]) -> _Known:
         """Ask."""
         ids = [unit.unit_id or "" for unit in chosen]
-        c = queued_operations.c
+        # By number: on a PostgreSQL a newer head may come in between, whose gates nobody has looked at.
+        heads = [(unit.unit_id or "", unit.head_revision_num) for unit in chosen]
+        c, g, r = queued_operations.c, gate_results.c, revisions.c
         waiting = select(c.unit_id).where(c.action == "Apply", c.status == "Pending", c.attempts == 0)
         braked = select(holds_table.c.unit_id).where(holds_table.c.kind == holds.OLDER_REVISION)
-        unclear = _first_of(tx, _closed_or_looking_around(), gate_results.c.unit_id, ids)
+        unclear = _first_of(tx, _closed_or_looking_around(), tuple_(g.unit_id, g.revision_num), heads)
         unclear |= _first_of(tx, select(quarantines.c.unit_id), quarantines.c.unit_id, ids)
         return cls(
             targets=_targets(tx, chosen),
             unclear=frozenset(unclear),
             waiting=frozenset(_first_of(tx, waiting, c.unit_id, ids)),
             braked=frozenset(_first_of(tx, braked, holds_table.c.unit_id, ids)),
-            shas=dict(_rows(tx, select(units.c.unit_id, units.c.data_sha), units.c.unit_id, ids)),
+            shas=dict(_rows(tx, select(r.unit_id, r.data_sha), tuple_(r.unit_id, r.revision_num), heads)),
             spaces={},
         )
 
 
 def _closed_or_looking_around() -> Select[Any]:
-    """Ask for the units whose head has a stored gate that does not simply let it through."""
+    """Ask for the units of stored gates that do not simply let a revision through."""
     g = gate_results.c
-    heads = (g.unit_id == units.c.unit_id) & (g.revision_num == units.c.head_revision_num)
     looks_around = [g.gate.endswith(name, autoescape=True) for name in sorted(LOOK_AROUND)]
-    return select(g.unit_id).join(units, heads).where(or_(g.closed.is_(True), *looks_around)).distinct()
+    return select(g.unit_id).where(or_(g.closed.is_(True), *looks_around)).distinct()
 
 
 def _targets(tx: Connection, chosen: Sequence[Unit]) -> dict[str, Target]:
@@ -109,12 +110,12 @@ def _targets(tx: Connection, chosen: Sequence[Unit]) -> dict[str, Target]:
     return {target.target_id: target for target in found}
 
 
-def _first_of(tx: Connection, query: Select[Any], key: Any, ids: Sequence[str]) -> set[str]:
-    return {row[0] for row in _rows(tx, query, key, ids)}
+def _first_of(tx: Connection, query: Select[Any], key: Any, wanted: Sequence[Any]) -> set[str]:
+    return {row[0] for row in _rows(tx, query, key, wanted)}
 
 
-def _rows(tx: Connection, query: Select[Any], key: Any, ids: Sequence[str]) -> list[Any]:
-    return [row for some in portions(ids) for row in tx.execute(query.where(key.in_(some)))]
+def _rows(tx: Connection, query: Select[Any], key: Any, wanted: Sequence[Any]) -> list[Any]:
+    return [row for some in portions(wanted) for row in tx.execute(query.where(key.in_(some)))]
 
 
 def _order(tx: Connection, caller: Caller, known: _Known, unit: Unit) -> queue.Order | ResponseError:
