@@ -99,9 +99,11 @@ def listening() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
     server = HTTPServer(("127.0.0.1", 0), Listener)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", told
-    server.shutdown()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", told
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def has_drift(system: System) -> list[dict[str, Any]]:
@@ -110,8 +112,8 @@ def has_drift(system: System) -> list[dict[str, Any]]:
 
 
 @pytest.mark.skipif(is_on_postgresql(), reason="a hub on PostgreSQL is not lost with its folder")
-@pytest.mark.requirement("R-204", "R-271", "R-277", "R-279", "R-280", "R-283", "R-284", "R-285", "R-286", "R-287")
-@pytest.mark.requirement("R-290", "R-291", "R-296", "R-297", "R-298", "R-299", "R-300", "R-301")
+@pytest.mark.requirement("R-204", "R-271", "R-277", "R-279", "R-280", "R-282", "R-283", "R-284", "R-285", "R-286")
+@pytest.mark.requirement("R-290", "R-291", "R-297", "R-298", "R-299", "R-300", "R-301")
 @pytest.mark.timeout(900)
 def test_a_project_goes_back_is_corrected_and_comes_back_from_nothing(
     new_system: Callable[[], System], capsys: pytest.CaptureFixture[str]

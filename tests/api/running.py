@@ -21,6 +21,7 @@ from confighub.hub.hub import Hub
 from confighub.hub.usecases import people
 from confighub.settings import HubSettings
 from tests.hub.databases import database_for, is_on_postgresql
+from tests.kubernetes.control_plane import die_with_parent
 from tests.manifests import WEB as WEB
 
 USER, PASSWORD = "alice@example.com", "wonderland"
@@ -106,7 +107,12 @@ class HubProcess:
             command += ["--database", self.database_url]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, env=os.environ | self.environ, start_new_session=True
+                command,
+                stdout=log,
+                stderr=log,
+                env=os.environ | self.environ,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:

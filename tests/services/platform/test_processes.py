@@ -177,22 +177,25 @@ def test_every_request_is_one_line_of_json_with_its_trace(desk: Desk) -> None:
 
 
 def test_while_it_drains_each_answer_sends_its_caller_elsewhere() -> None:
-    process = ServiceProcess("reference-data", {"DRAIN_S": "60"}).wait_ready()
-    kept = http.client.HTTPConnection("127.0.0.1", int(process.url.rpartition(":")[2]), timeout=30)
-    kept.request("GET", "/info")
-    before = kept.getresponse()
-    before.read()
+    process = ServiceProcess("reference-data", {"DRAIN_S": "60"})
+    try:
+        process.wait_ready()
+        kept = http.client.HTTPConnection("127.0.0.1", int(process.url.rpartition(":")[2]), timeout=30)
+        kept.request("GET", "/info")
+        before = kept.getresponse()
+        before.read()
 
-    process.process.send_signal(signal.SIGTERM)
-    eventually("told to end", lambda: process.logs("stopping"))
-    kept.request("GET", "/api/securities")
-    answer = kept.getresponse()
-    answer.read()
+        process.process.send_signal(signal.SIGTERM)
+        eventually("told to end", lambda: process.logs("stopping"))
+        kept.request("GET", "/api/securities")
+        answer = kept.getresponse()
+        answer.read()
 
-    assert before.headers["connection"] is None
-    assert (answer.status, answer.headers["connection"]) == (200, "close")
-    assert call(f"{process.url}/info").status == 200
-    process.kill()
+        assert before.headers["connection"] is None
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert call(f"{process.url}/info").status == 200
+    finally:
+        process.kill()
 
 
 def test_any_origin_may_call(desk: Desk) -> None:

@@ -28,15 +28,17 @@ def defined(stage: Stage) -> Iterator[Kube]:
     """An API server that has the kinds, while the tests of this module last."""
     kube, made = stage.kube, definitions(*(kind for kinds in KINDS.values() for kind in kinds))
     assert len(made) == sum(map(len, KINDS.values()))
-    for one in made:
-        kube.create(CRDS, one)
-    kube.create("/api/v1/namespaces", {"metadata": {"name": "velero"}})
-    until(lambda: all(is_served(kube, one) for one in made), because=lambda: "the kinds are not served")
-    yield kube
     names = [one["metadata"]["name"] for one in made]
-    for name in names:
-        kube.delete(f"{CRDS}/{name}")
-    kube.delete("/api/v1/namespaces/velero")
+    try:
+        for one in made:
+            kube.create(CRDS, one)
+        kube.create("/api/v1/namespaces", {"metadata": {"name": "velero"}})
+        until(lambda: all(is_served(kube, one) for one in made), because=lambda: "the kinds are not served")
+        yield kube
+    finally:
+        for name in names:
+            kube.delete(f"{CRDS}/{name}")
+        kube.delete("/api/v1/namespaces/velero")
     until(lambda: not any(kube.get(f"{CRDS}/{name}") for name in names), because=lambda: "they stay")
 
 

@@ -164,7 +164,9 @@ def test_the_public_clients_options_reach_the_worker(site: Site) -> None:
     ask = f"/space/{site.space}/unit/{unit}/import"
     where = f"metadata.namespace = '{site.namespace}' AND metadata.labels = 'made-for={name}'"
 
-    site.hub.call("POST", ask, {"Where": f"{where} AND import.include_system = true"})
+    try:
+        site.hub.call("POST", ask, {"Where": f"{where} AND import.include_system = true"})
 
-    until(lambda: name in base64.b64decode(site.unit(unit).get("Data") or "").decode(), because=site.log)
-    site.kube.delete(f"/api/v1/namespaces/kube-system/configmaps/{name}")
+        until(lambda: name in base64.b64decode(site.unit(unit).get("Data") or "").decode(), because=site.log)
+    finally:
+        site.kube.delete(f"/api/v1/namespaces/kube-system/configmaps/{name}")

@@ -24,8 +24,11 @@ AWAY_S = 2.0
 class Cache:
     """One connection to the cache at an address; a cache without one has nothing and keeps nothing."""
 
-    def __init__(self, host: str = "", port: int = DEFAULT_PORT) -> None:
+    def __init__(
+        self, host: str = "", port: int = DEFAULT_PORT, *, patience_s: float = PATIENCE_S, away_s: float = AWAY_S
+    ) -> None:
         self._host, self._port = host, port
+        self._patience_s, self._away_s = patience_s, away_s
         self._turn = asyncio.Lock()
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._away_until = 0.0 if host else float("inf")
@@ -48,12 +51,12 @@ class Cache:
         if time.monotonic() < self._away_until:
             return None
         try:
-            async with asyncio.timeout(PATIENCE_S), self._turn:
+            async with asyncio.timeout(self._patience_s), self._turn:
                 return await self._exchange(words)
         except (OSError, TimeoutError, ValueError, EOFError) as error:
             # whatever the answer was, the next one would be taken for it
             await self.close()
-            self._away_until = time.monotonic() + AWAY_S
+            self._away_until = time.monotonic() + self._away_s
             log.warning("the cache is away", extra={"reason": str(error) or type(error).__name__})
             return None
 
