@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import folders
 from tests.hub.databases import CHOICE, PostgreSQL, find_postgresql, is_on_postgresql
 from tests.kubernetes.control_plane import Plane, opened
 from tests.prometheus import HOW_TO_GET_IT, PROGRAM, Server
@@ -26,6 +27,9 @@ settings.register_profile(
 settings.load_profile("house")
 
 PROJECT = Path(__file__).resolve().parent.parent
+BASE = pytest.StashKey[str]()
+LEFT = pytest.StashKey[list[str]]()
+"""The programs that outlived the run's processes."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,27 +44,61 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Fail the run when a program that a test started on a folder of its own outlives it."""
-    yield
-    folder = str(tmp_path_factory.getbasetemp())
+def base_folder(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Remember where this process's tests have their folders."""
+    pytestconfig.stash[BASE] = str(tmp_path_factory.getbasetemp())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run when a program that a test started on a folder of its own outlives it.
+
+    Not in a fixture: that would fail the last test only, which passes when it is run once more.
+    """
+    config = session.config
+    left = config.stash.setdefault(LEFT, [])
+    left += _left_running(config.stash.get(BASE, ""))
+    if hasattr(config, "workeroutput"):  # a process of xdist tells the one that started it
+        config.workeroutput["left"] = left
+    elif left:
+        text = "".join(f"{words}\n" for words in left)
+        note = config.rootpath / ".pytest_cache" / "left-running"  # .ci/run looks for it
+        note.parent.mkdir(exist_ok=True)
+        note.write_text(text)
+        config.get_terminal_writer().write(f"\nleft running:\n{text}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Keep what a process of xdist told when it ended."""
+    node.config.stash.setdefault(LEFT, []).extend(getattr(node, "workeroutput", {}).get("left", []))
+
+
+def _left_running(base: str) -> list[str]:
+    """Return what programs that run on this process's folders were started with, after ten seconds for their end."""
     for _ in range(100):
-        left = [words for process in psutil.process_iter() if folder in (words := _words(process))]
+        left = [words for process in psutil.process_iter() if (words := _words_on(process, base))]
         if not left:
-            return
+            return []
         time.sleep(0.1)
-    pytest.fail(f"left running: {left}")
+    return left
 
 
-def _words(process: psutil.Process) -> str:
+def _words_on(process: psutil.Process, base: str) -> str:
     with suppress(psutil.Error):
-        if process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
-            return " ".join(process.cmdline())
+        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+            return ""
+        words = " ".join(process.cmdline())
+        if base and base in words:
+            return words
+        if folders.MADE:
+            everything = " ".join([words, *process.environ().values()])
+            return words if any(str(folder) in everything for folder in folders.MADE) else ""
     return ""
 
 
 @pytest.fixture(scope="session", autouse=True)
-def chosen_database(request: pytest.FixtureRequest, nothing_left: None) -> None:
+def chosen_database(request: pytest.FixtureRequest) -> None:
     """Start PostgreSQL first when all hubs are to use it."""
     if is_on_postgresql():
         request.getfixturevalue("postgresql")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.acceptance.system import System, eventually
+from tests.folders import short_folder
 
 
 def end(system: System) -> None:
@@ -23,7 +22,7 @@ def end(system: System) -> None:
 @pytest.fixture(scope="session")
 def dev() -> Iterator[System]:
     """A project with dev deployed, for tests that change no unit."""
-    system = System(Path(tempfile.mkdtemp(prefix="traderx-")) / "data")
+    system = System(short_folder() / "data")
     try:
         system.must("up")
         yield system
@@ -37,7 +36,7 @@ def new_system() -> Iterator[Callable[[], System]]:
     made: list[System] = []
 
     def make() -> System:
-        system = System(Path(tempfile.mkdtemp(prefix="traderx-")) / "data")
+        system = System(short_folder() / "data")
         made.append(system)
         return system
 
@@ -49,7 +48,7 @@ def new_system() -> Iterator[Callable[[], System]]:
 @pytest.fixture(scope="session")
 def rolled() -> Iterator[System]:
     """A project with dev deployed, for rollouts of trade-service one after the other."""
-    system = System(Path(tempfile.mkdtemp(prefix="traderx-")) / "data")
+    system = System(short_folder() / "data")
     try:
         system.must("up")
         yield system

@@ -8,11 +8,9 @@ from __future__ import annotations
 import json
 import os
 import random
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -20,6 +18,7 @@ import pytest
 from tests.acceptance.conftest import end
 from tests.acceptance.system import System, call, eventually
 from tests.acceptance.trading import SteadyClient, position, settled
+from tests.folders import short_folder
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(3600)]
 
@@ -30,7 +29,7 @@ ACCOUNT, SYMBOL = 22214, "MSFT"
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
     """A project whose deploys do the work themselves, not the worker beside them."""
-    system = System(Path(tempfile.mkdtemp(prefix="traderx-")) / "data")
+    system = System(short_folder() / "data")
     try:
         system.must("up")
         worker, space = f"{system.project}-worker-dev", system.space("dev")

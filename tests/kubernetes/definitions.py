@@ -17,11 +17,14 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 def definitions(*kinds: str) -> list[dict[str, Any]]:
     """Return the definitions of these kinds, without the marks of the charts that they come from.
 
-    Skips (fails under CI) when they were never fetched.
+    They are the files in the folder that KUBE_DEFINITIONS names, else what ``.ci/kubernetes/definitions`` fetched.
+    Skips (fails under CI) when there are none.
     """
-    folder = Path(os.environ.get("KUBE_HOME") or Path.home() / ".cache" / "kube-test") / "definitions"
-    if not (folder / "wanted").is_file():
-        miss("the definitions of custom kinds are missing: .ci/kubernetes/definitions")
+    kept = Path(os.environ.get("KUBE_HOME") or Path.home() / ".cache" / "kube-test") / "definitions"
+    given = os.environ.get("KUBE_DEFINITIONS")
+    if not given and not (kept / "wanted").is_file():
+        miss("the definitions of custom kinds are missing: set KUBE_DEFINITIONS, or .ci/kubernetes/definitions")
+    folder = Path(given) if given else kept
     found = []
     for path in sorted(folder.glob("*.yaml")):
         every = yaml.load_all(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
