@@ -26,6 +26,7 @@ _COUNT_LATER = (
     "SELECT count(*), min(created) FROM trades"
     " WHERE seq > (SELECT coalesce(max(seq), 0) FROM kept.trades) AND created <= ?"
 )
+_COUNT_MISSING = "SELECT count(*), min(created) FROM trades WHERE id NOT IN (SELECT id FROM kept.trades)"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def kind_of(url: str) -> str:
 
 def file_of(url: str) -> Path:
     """Return the file of an SQLite database."""
-    return Path(urlsplit(url).path[1:]) if url.startswith("sqlite:////") else Path(url.removeprefix("sqlite:///"))
+    return Path(url.removeprefix("sqlite:///").partition("?")[0])
 
 
 def copy_database(url: str, folder: Path) -> Copy:
@@ -70,7 +71,7 @@ def copy_database(url: str, folder: Path) -> Copy:
 
     Raises: NotFound when an SQLite file is missing; ConfigHubError with the reason of pg_dump.
     """
-    if kind_of(url) == "sqlite" and not file_of(url).is_file():
+    if is_gone(url):
         raise NotFound(f"no such database: {file_of(url)}")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     at = datetime.now(UTC)
@@ -140,9 +141,25 @@ def lost_since(copy: Path, url: str, *, until: datetime) -> Lost | None:
     if kind_of(url) != "sqlite" or copy.suffix != ".sqlite":
         return None
     with _opened(file_of(url)) as connection:
-        connection.execute("ATTACH DATABASE ? AS kept", (f"file:{copy}?mode=ro",))
-        trades, first = connection.execute(_COUNT_LATER, (int(until.timestamp() * 1000),)).fetchone()
+        connection.execute("ATTACH DATABASE ? AS kept", (_uri(copy),))
+        return _lost(connection.execute(_COUNT_LATER, (int(until.timestamp() * 1000),)).fetchone())
+
+
+def missing_in(other: Path, file: Path) -> Lost:
+    """Return which trades of the one SQLite file the other one lacks, however the two went on beside each other."""
+    with _opened(file) as connection:
+        connection.execute("ATTACH DATABASE ? AS kept", (_uri(other),))
+        return _lost(connection.execute(_COUNT_MISSING).fetchone())
+
+
+def _lost(row: tuple[int, int | None]) -> Lost:
+    trades, first = row
     return Lost(int(trades), datetime.fromtimestamp(first / 1000, UTC) if first else None)
+
+
+def is_gone(url: str) -> bool:
+    """Tell whether it is an SQLite database whose file is not there."""
+    return kind_of(url) == "sqlite" and not file_of(url).is_file()
 
 
 def stamp_of_change(url: str) -> object:
@@ -167,10 +184,15 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
     if not file.is_file():
         raise NotFound(f"no such database: {file}")
     try:
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=30)) as connection:
+        with closing(sqlite3.connect(_uri(file), uri=True, timeout=30)) as connection:
             yield connection
     except sqlite3.Error as error:
         raise ConfigHubError(f"{file} cannot be read: {error}") from error
+
+
+def _uri(file: Path) -> str:
+    """Return the file's address for reading; a question mark or a hash in its name stays part of it."""
+    return f"{file.absolute().as_uri()}?mode=ro"
 
 
 def _postgresql(program: str, url: str, *arguments: str) -> None:

@@ -160,12 +160,17 @@ def restore_data(environment: str, copy: Path | None, moment: str | None, yes: b
             raise BadRequest("which copy? none are kept on schedule", hint="name it with --from")
         until = moment_of(moment) if moment else None
         copy = databases.newest(data_folder(schedule, environment), until=until).file
-    lost = databases.lost_since(copy, url, until=datetime.now(UTC))
+    is_gone = databases.is_gone(url)
+    # a file that is gone has nothing to count or to keep
+    lost = None if is_gone else databases.lost_since(copy, url, until=datetime.now(UTC))
     said = f"{copy}: {lost.trades} trades were booked since" if lost else f"{copy}: what came since is not counted"
     if not yes:
         raise BadRequest(f"{said}, and would be gone", hint="the same command with --yes does it")
-    before = databases.copy_database(url, project.data / "drills" / "before-restore" / environment)
-    print(f"as it is now: {before.file}")
+    if is_gone:
+        print(f"{databases.file_of(url)} is gone, so nothing of it is kept")
+    else:
+        before = databases.copy_database(url, project.data / "drills" / "before-restore" / environment)
+        print(f"as it is now: {before.file}")
     databases.put_back(copy, url)
     print(f"{environment} has the database of {said}; next: test/verify-data-integrity.sh {environment}")
 
