@@ -50,18 +50,24 @@ def write_batch(switch: Switch, file: Path, *, why: str) -> None:
     replace_file(file, json.dumps(switch.batch(why=why), indent=2) + "\n")
 
 
+def words_of(hook: str) -> list[str]:
+    """Return the words of the command. Raises: BadRequest for one that is empty or does not end."""
+    try:
+        words = shlex.split(hook)
+    except ValueError as error:
+        raise BadRequest(f"the DNS hook is no command: {error}") from error
+    if not words:
+        raise BadRequest("the DNS hook is empty")
+    return words
+
+
 def run_hook(hook: str, file: Path, switch: Switch, *, zone: str) -> str:
     """Run the command that sends the batch, and return what it said last.
 
     It gets the file, name, address and zone as DNS_BATCH, DNS_NAME, DNS_ADDRESS and DNS_ZONE; ``{file}`` and
     ``{zone}`` in it are replaced. No shell reads it. Raises: ConfigHubError with the reason; BadRequest.
     """
-    try:
-        words = [word.replace("{file}", str(file)).replace("{zone}", zone) for word in shlex.split(hook)]
-    except ValueError as error:
-        raise BadRequest(f"the DNS hook is no command: {error}") from error
-    if not words:
-        raise BadRequest("the DNS hook is empty")
+    words = [word.replace("{file}", str(file)).replace("{zone}", zone) for word in words_of(hook)]
     env = {**os.environ, "DNS_BATCH": str(file), "DNS_NAME": switch.name, "DNS_ADDRESS": switch.address}
     try:
         done = subprocess.run(
