@@ -254,8 +254,13 @@ def _before(region: Region) -> str:
 def _ensure_place(site: Site, region: Region, space_id: str) -> None:
     """Point the region's units at its own place, unless they point somewhere: on this machine, a runtime of its own."""
     targets = {unit.target_id for unit in deploy.read_units(site.hub, space_id)}
-    inherited = {one["Target"]["TargetID"] for one in site.hub.targets.list(space_id=space_id)}
-    if targets and targets <= inherited:
+    inherited = {one["Target"]["TargetID"]: one["Target"]["Slug"] for one in site.hub.targets.list(space_id=space_id)}
+    pointed = targets - {""}
+    if pointed and pointed <= set(inherited):
+        if pointed != targets and len(pointed) == 1:
+            # units that were cloned after the others were pointed
+            space = site.project.space(region.environment)
+            retarget(site.hub, space=space, space_id=space_id, target=inherited[pointed.pop()], say=site.say)
         site.wake_worker(region.environment)
         place = Place(site.project, region.target, region.environment)
         if place.folder.exists():

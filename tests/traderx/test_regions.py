@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from confighub.errors import BadRequest, NotFound
+from confighub.operations.deploy import read_units
+from confighub.operations.retarget import retarget
 from tests.traderx.conftest import Installed
 from traderx import maps, regions
 from traderx.environments import install_envs
@@ -17,6 +19,7 @@ from traderx.install import install_base
 from traderx.project import find_project
 from traderx.site import Site
 from traderx.stack import Stack
+from traderx.workers import ensure_extra_laptop_target, ensure_worker
 
 EAST, WEST, CENTRAL = regions.REGIONS
 
@@ -77,6 +80,30 @@ def test_each_region_is_cloned_from_the_one_before(site: Site) -> None:
     assert links
     assert {one["ToUnitID"] for one in links} <= inside
     assert regions.ensure_region(site, WEST) == ids[1]
+
+
+def test_a_unit_that_was_cloned_later_goes_where_the_others_are(site: Site, tmp_path: Path) -> None:
+    space_id = regions.ensure_region(site, EAST)
+    worker = ensure_worker(site.hub, site.project, EAST.environment, site.say)
+    target_id = ensure_extra_laptop_target(
+        site.hub,
+        site.project,
+        EAST.environment,
+        worker,
+        site.say,
+        slug=EAST.target,
+        runtime=tmp_path,
+        secrets=tmp_path,
+    )
+    space = site.project.space(EAST.environment)
+    retarget(site.hub, space=space, space_id=space_id, target=EAST.target, say=site.say)
+    late = site.hub.unit("web-gui-deployment", space_id=space_id)["Unit"]["UnitID"]
+    site.hub.units.patch(late, {"TargetID": None}, space_id=space_id)
+    assert {unit.target_id for unit in read_units(site.hub, space_id)} == {"", target_id}
+
+    regions._ensure_place(site, EAST, space_id)
+
+    assert {unit.target_id for unit in read_units(site.hub, space_id)} == {target_id}
 
 
 @pytest.mark.parametrize(("first", "last"), [(WEST, EAST), (CENTRAL, WEST)])
