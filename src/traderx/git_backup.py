@@ -50,10 +50,13 @@ def commit_backup(site: Site, repository: Path, *, push: bool, say: Say) -> Comm
         say(f"{repository}: a new repository")
     root = repository / site.project.name()
     now = datetime.now(UTC)
-    written = [stage for stage in _stages(site) if _write(site, stage, root / stage)]
-    paths = [str((root / stage).relative_to(repository)) for stage in written if (root / stage).exists()]
-    _git(repository, "add", "--all", "--", *paths)
-    changed = _git(repository, "diff", "--cached", "--name-only", "--", *paths).splitlines()
+    written = list(_stages(site))
+    for stage in written:
+        _write(site, stage, root / stage)
+    paths = [
+        path for path in (str((root / stage).relative_to(repository)) for stage in written) if _has(repository, path)
+    ]
+    changed = _stage(repository, paths)
     commit = ""
     if changed:
         message = "\n".join(_message(site, written, changed, since=_last(repository, paths), now=now))
@@ -67,6 +70,19 @@ def commit_backup(site: Site, repository: Path, *, push: bool, say: Say) -> Comm
     return Committed(repository, commit, len(changed), push)
 
 
+def _has(repository: Path, path: str) -> bool:
+    """Tell whether the folder has units, or had some that a commit still shows."""
+    return any((repository / path).glob("*.yaml")) or bool(_git(repository, "ls-files", "--", path))
+
+
+def _stage(repository: Path, paths: list[str]) -> list[str]:
+    """Stage what is different in these folders, and return the files that are; without any, Git would take all."""
+    if not paths:
+        return []
+    _git(repository, "add", "--all", "--", *paths)
+    return _git(repository, "diff", "--cached", "--name-only", "--", *paths).splitlines()
+
+
 def _stages(site: Site) -> Iterator[str]:
     """Yield what the project's spaces are called without its name, those with units only."""
     name = site.project.name()
@@ -75,8 +91,8 @@ def _stages(site: Site) -> Iterator[str]:
             yield str(one["Space"]["Slug"]).removeprefix(f"{name}-")
 
 
-def _write(site: Site, stage: str, folder: Path) -> set[str]:
-    """Make the folder hold exactly the units' texts, and return the names of the files."""
+def _write(site: Site, stage: str, folder: Path) -> None:
+    """Make the folder hold exactly the units' texts, one file each."""
     names = set()
     for one in site.hub.units.list(space_id=site.space_id(stage), include=""):
         unit = one["Unit"]
@@ -89,7 +105,6 @@ def _write(site: Site, stage: str, folder: Path) -> set[str]:
     for path in folder.glob("*.yaml") if folder.is_dir() else ():
         if path.name not in names:
             path.unlink()
-    return names
 
 
 def _message(site: Site, stages: list[str], changed: list[str], *, since: str, now: datetime) -> Iterator[str]:

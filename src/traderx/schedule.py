@@ -20,7 +20,7 @@ from confighub.errors import ConfigHubError, NotFound
 from traderx import topology
 from traderx.databases import copies, copy_database, database_of, stamp_of_change
 from traderx.project import Project, find_project, read_json, replace_file
-from traderx.safekeeping import BACKUPS, JOURNAL, back_up, begin_journal
+from traderx.safekeeping import BACKUPS, JOURNAL, NOTE, back_up, begin_journal
 from traderx.site import open_site
 from traderx.stack import BACKUP, HUB, Stack
 
@@ -68,6 +68,19 @@ def schedule_of(project: Project) -> Schedule | None:
 def data_folder(schedule: Schedule, environment: str) -> Path:
     """Return where the copies of an environment's database are."""
     return schedule.root / DATA / environment
+
+
+def backups_in(root: Path) -> list[Path]:
+    """Return the folders of the backups that a schedule made there, oldest first; what else is there is not ours."""
+    found = (root / BACKUPS).iterdir() if (root / BACKUPS).is_dir() else ()
+    return sorted(one for one in found if _is_stamp(one.name) and (one / NOTE).is_file())
+
+
+def _is_stamp(name: str) -> bool:
+    try:
+        return datetime.strptime(name, _STAMP).strftime(_STAMP) == name
+    except ValueError:
+        return False
 
 
 def begin(project: Project, schedule: Schedule, say: Say) -> None:
@@ -125,8 +138,21 @@ class Keeper:
             self._hub_due = now + (self.schedule.every_s if done else min(_AGAIN_S, self.schedule.every_s))
 
     def first(self) -> str:
-        """Back the hub up at once, note it, and return what was done. Raises: ConfigHubError when it cannot be done."""
-        said = self.keep_hub()
+        """Back the hub up at once, note it, and return what was done.
+
+        Raises: ConfigHubError, OSError when it cannot be done; the hub is then journalled as before, or no more.
+        """
+        config = self.project.data / HUB / "journal.json"
+        before = str(read_json(config).get("Folder") or "")
+        is_done = False
+        try:
+            said = self.keep_hub()
+            is_done = True
+        finally:
+            if not is_done and not before:
+                config.unlink(missing_ok=True)
+            elif not is_done and read_json(config).get("Folder") != before:
+                begin_journal(self.project, Path(before))
         self._note(_HUB, said, "")
         return said
 
@@ -143,7 +169,7 @@ class Keeper:
             from traderx.git_backup import commit_backup
 
             commit_backup(site, Path(self.schedule.git), push=self.schedule.push, say=self.say)
-        for old in sorted((self.schedule.root / BACKUPS).iterdir())[: -self.schedule.keep]:
+        for old in backups_in(self.schedule.root)[: -self.schedule.keep]:
             shutil.rmtree(old)
         return f"{folder}, {kept.store_bytes} bytes in {kept.seconds:.1f} s" + (", journalled" if is_journalled else "")
 

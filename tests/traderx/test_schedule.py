@@ -123,3 +123,33 @@ def test_the_journal_counts_before_backups_and_a_newer_backup_before_older_ones(
     (tmp_path / "journal" / "project.json").write_text(note)
     (tmp_path / "journal" / "base-00000001.sqlite").touch()
     assert source_in(tmp_path) == tmp_path / "journal"
+
+
+def test_only_backups_of_the_schedule_are_counted_and_pruned(tmp_path: Path) -> None:
+    mine, unfinished = "20261003T100000Z", "20261003T110000Z"
+    for name in (mine, unfinished, "2020-photos", "20261003T1000Z"):
+        (tmp_path / "backups" / name).mkdir(parents=True)
+        if name != unfinished:
+            (tmp_path / "backups" / name / "project.json").touch()
+
+    assert schedule.backups_in(tmp_path) == [tmp_path / "backups" / mine]
+    assert schedule.backups_in(tmp_path / "nothing") == []
+
+
+class Failing(Keeper):
+    """A keeper whose first copy fails after the journal was begun."""
+
+    def keep_hub(self) -> str:
+        (self.project.data / "hub").mkdir(parents=True)
+        (self.project.data / "hub" / "journal.json").write_text(json.dumps({"Folder": str(self.schedule.root)}))
+        raise OSError("no space left")
+
+
+def test_a_first_copy_that_fails_leaves_no_journal_on(project: Project) -> None:
+    failing = Failing(project, keeper(project).schedule, lambda _: None)
+
+    with pytest.raises(OSError, match="no space left"):
+        failing.first()
+
+    assert not (project.data / "hub" / "journal.json").exists()
+    assert not (failing.schedule.root / "state.json").exists()
