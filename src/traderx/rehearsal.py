@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from confighub.client.hub import HubClient
-from confighub.client.transport import Transport
+from confighub.client.transport import Transport, Wire
 from confighub.errors import ConfigHubError, RetryLater
 from confighub.operations.disaster import Measured, Skipped
 from confighub.settings import LOOPBACK
@@ -29,7 +29,7 @@ def rehearse_hub(site: Site, schedule: Schedule | None, folder: Path) -> Measure
     """Return how long another hub took to serve what is kept, and of how long the changes would be lost.
 
     The hub that serves goes on. Raises: Skipped without a schedule; ConfigHubError when what the other one exports
-    differs from what the one that serves exports, byte by byte.
+    differs from what the one that serves exports, byte by byte, or its audit chain is broken.
     """
     if schedule is None or not site.is_own:
         raise Skipped("no backups are scheduled here: bin/traderx backup FOLDER --every 1h")
@@ -51,13 +51,19 @@ def rehearse_hub(site: Site, schedule: Schedule | None, folder: Path) -> Measure
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     different = [space for space in spaces if found[space] != wanted[space]]
+    refuse_broken(chain)
     if different and has_newest:
         raise ConfigHubError(f"the other hub has every change and exports other units: {', '.join(different)}")
     lost_s = 0.0 if has_newest else (datetime.now(UTC) - last).total_seconds()
     same = f"{len(spaces) - len(different)} of {len(spaces)} spaces exported byte by byte the same"
-    intact = "audit chain intact" if chain.get("IsIntact") else "audit chain NOT intact"
     kind = "journal" if source.is_dir() else "backup"
-    return Measured(took, lost_s, f"from the {kind}: {same}, {intact}")
+    return Measured(took, lost_s, f"from the {kind}: {same}, audit chain intact")
+
+
+def refuse_broken(chain: Wire) -> None:
+    """Return when the hub says that its audit chain is intact. Raises: ConfigHubError."""
+    if not chain.get("IsIntact"):
+        raise ConfigHubError("the other hub's audit chain is broken: what is kept was changed")
 
 
 def _spaces(site: Site) -> list[str]:
