@@ -5,16 +5,20 @@ Source: the seed, 3.4 (emergency recovery): destroy, promote from the stage befo
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from confighub.client.collection import quoted
 from confighub.client.transport import Wire
-from confighub.errors import BadRequest, ConfigHubError, NotFound
+from confighub.errors import BadRequest, ConfigHubError, Conflict, Gated, NotFound
 from confighub.operations import deploy, plan, promote
+from confighub.operations.guard import APPROVAL_GATE
 from confighub.operations.plan import PlannedUnit
 from confighub.operations.rollback import backwards
+from confighub.operations.rollout.record import KEY
 from traderx import topology
 from traderx.databases import copy_database, database_of
 from traderx.environments import refuse_failures
@@ -36,7 +40,89 @@ def explain(site: Site, environment: str) -> list[str]:
     live = _live(site, environment)
     lines = [f"{site.project.space(environment)}: {counted(len(live), 'unit')} would be removed from where they run"]
     lines += [f"  {unit.slug} (revision {unit.live})" for unit in live]
-    return [*lines, "the units stay in the hub, and so do their databases"]
+    keeping = holding_data(site, environment)
+    gone = f"; what the volumes of {', '.join(keeping)} hold goes with them" if keeping else ""
+    kept = "" if site.is_on_cluster(environment) else ", and the database where it is"
+    return [*lines, f"the units stay in the hub{kept}{gone}"]
+
+
+def refuse_destruction(site: Site, environment: str, *, lose_data: bool) -> None:
+    """Return when the environment may be removed: no rollout is under way, and no data are lost unasked.
+
+    Raises: Conflict.
+    """
+    refuse_rollout(site, environment)
+    keeping = holding_data(site, environment)
+    if keeping and not lose_data:
+        raise Conflict(
+            f"the data of {environment} are in volumes of its cluster, which no snapshot keeps: {', '.join(keeping)}",
+            hint="copy them with pg_dump or Velero; the same command with --lose-data removes them",
+        )
+
+
+def refuse_rollout(site: Site, environment: str) -> None:
+    """Return when no rollout is under way there. Raises: Conflict with what ends it."""
+    space_id = site.space_id(environment)
+    for one in site.hub.units.list(space_id=space_id, include="", select="UnitID,Slug,Annotations"):
+        text = (one["Unit"].get("Annotations") or {}).get(KEY)
+        if text:
+            raise Conflict(
+                f"{_rollout(str(text))} is under way in {environment}, written on {one['Unit']['Slug']}",
+                hint="let it end, or take it back: the command that began it with --abort",
+            )
+
+
+def _rollout(text: str) -> str:
+    try:
+        record = json.loads(text)
+        return f"a {record['kind']} of {record['service']}"
+    except (ValueError, KeyError, TypeError):
+        return "a rollout"
+
+
+def holding_data(site: Site, environment: str) -> list[str]:
+    """Return the live units whose volumes hold data on the environment's cluster, by slug; none on this machine."""
+    if not site.is_on_cluster(environment):
+        return []
+    records = site.hub.units.list(
+        where="LiveRevisionNum > 0", space_id=site.space_id(environment), include="", select="Slug,UnitID,Data"
+    )
+    texts = {str(one["Unit"]["Slug"]): b64decode(one["Unit"].get("Data") or "").decode() for one in records}
+    return sorted(slug for slug, text in texts.items() if has_volumes(text))
+
+
+def has_volumes(text: str) -> bool:
+    """Tell whether the unit's text asks for volumes that outlive its pods."""
+    return "volumeClaimTemplates:" in text or "kind: PersistentVolumeClaim" in text
+
+
+def refuse_rebuilding(site: Site, environment: str, *, approve: bool) -> None:
+    """Return when what the stage before has newer can be brought in and applied; nothing is changed or removed.
+
+    Raises: BadRequest without a stage before; Conflict when a unit cannot be merged; Gated for what is in quarantine,
+    for gates that are or would be closed, and for prod without an approval.
+    """
+    before = stage_before(environment)
+    space, space_id = site.project.space(environment), site.space_id(environment)
+    shown = promote.preview(site.hub, source=site.project.space(before), target=space)
+    closed = {unit.slug: set(unit.gates) for unit in deploy.read_units(site.hub, space_id)}
+    for unit in promote.rehearse(site.hub, shown):
+        closed[str(unit["Slug"])] = {name for name, is_closed in (unit.get("ApplyGates") or {}).items() if is_closed}
+    stuck = [f"{slug} ({gate})" for slug, gates in sorted(closed.items()) for gate in sorted(gates - {APPROVAL_GATE})]
+    if stuck:
+        gates = sorted({gate for gates in closed.values() for gate in gates - {APPROVAL_GATE}})
+        raise Gated(
+            f"gates would be closed in {space}: {', '.join(stuck)}",
+            gates=gates,
+            hint="nothing was removed; change what they refuse and try again",
+        )
+    waiting = any(APPROVAL_GATE in gates for gates in closed.values())
+    if (waiting or environment == "prod") and not approve:
+        raise Gated(
+            f"{space} takes approved revisions only, and would stay empty without",
+            gates=[APPROVAL_GATE],
+            hint=f"nothing was removed; bin/traderx rebuild {environment} --approve",
+        )
 
 
 def take_snapshot(site: Site, environment: str) -> Snapshot:
@@ -56,6 +142,10 @@ def take_snapshot(site: Site, environment: str) -> Snapshot:
         back_up(site, folder, site.say)
     else:
         site.say("the hub is another's: its backup is its owner's; the tag brings the units back")
+    if site.is_on_cluster(environment):
+        # the file that this machine has may be of another place and another day
+        site.say("database: not copied: the environment is on a cluster")
+        return Snapshot(tag, folder)
     try:
         site.say(f"database: {copy_database(database_of(site.project, environment), folder / 'data').file}")
     except NotFound as error:
@@ -112,7 +202,12 @@ def rebuild(site: Site, environment: str, *, approve: bool, timeout_s: float) ->
 
 
 def _live(site: Site, environment: str) -> list[PlannedUnit]:
-    return [unit for unit in deploy.read_units(site.hub, site.space_id(environment)) if unit.live]
+    """Return everything that runs, second colours and canaries too."""
+    space_id = site.space_id(environment)
+    where = "Labels.active = 'false' AND LiveRevisionNum > 0"
+    beside = site.hub.units.list(where=where, space_id=space_id, include="", select="Slug,UnitID")
+    also = {str(one["Unit"]["UnitID"]) for one in beside}
+    return [unit for unit in deploy.read_units(site.hub, space_id, also=also) if unit.live]
 
 
 def _wait(site: Site, unit: PlannedUnit, operation: Wire, timeout_s: float) -> None:

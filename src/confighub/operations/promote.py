@@ -101,12 +101,27 @@ def preview(hub: HubClient, *, source: str, target: str, lateral: bool = False) 
 
 def promote(hub: HubClient, promotion: Promotion) -> None:
     """Carry out what the preview showed; raises ConfigHubError with the unit and reason when one is refused."""
+    _upgrade(hub, promotion, {})
+
+
+def rehearse(hub: HubClient, promotion: Promotion) -> list[Wire]:
+    """Return the plain units as the promotion would leave them, gates too; nothing is changed.
+
+    Raises: as ``promote``.
+    """
+    return [answer["Unit"] for answer in _upgrade(hub, promotion, {"dry_run": "true"})]
+
+
+def _upgrade(hub: HubClient, promotion: Promotion, how: Mapping[str, str]) -> Sequence[Wire]:
     if not promotion.changes:
-        return
+        return []
     here = f"SpaceID = {quoted(promotion.target_id)}"
     ids = any_of("UnitID", [change.unit_id for change in promotion.changes])
     answers = hub.units.patch_all(
-        {"LastChangeDescription": f"promoted from {promotion.source}"}, where=conjoined(ids, here), upgrade="true"
+        {"LastChangeDescription": f"promoted from {promotion.source}"},
+        where=conjoined(ids, here),
+        upgrade="true",
+        **how,
     )
     refused = [answer["Error"] for answer in answers if answer.get("Error")]
     if refused:
@@ -114,6 +129,7 @@ def promote(hub: HubClient, promotion: Promotion) -> None:
         raise ConfigHubError(
             f"{len(refused)} of {len(answers)} units were not promoted: {reasons[0]}", details=reasons[1:]
         )
+    return answers
 
 
 def set_image(hub: HubClient, *, space: str, image: str, say: Say) -> None:
