@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,8 +25,9 @@ from traderx.checking import check_health, look_for_drift, verify_data
 from traderx.databases import Copy, copy_database, database_of, lost_since, newest
 from traderx.dns import Switch, address_in, run_hook, write_batch
 from traderx.elsewhere import OnCluster
-from traderx.moves import apply_live, find_elsewhere, go_back, heads, note_of
+from traderx.moves import apply_live, find_elsewhere, go_back, heads, note_of, refuse_taken
 from traderx.project import read_json, replace_file
+from traderx.rebuilding import refuse_rollout
 from traderx.rehearsal import rehearse_hub
 from traderx.schedule import data_folder, schedule_of
 from traderx.site import Site
@@ -112,9 +114,22 @@ class Drill:
     def run(self) -> Report:
         """Take the steps, go back unless asked to stay, and return the report.
 
-        Raises: Conflict when the environment is elsewhere already; BadRequest when nothing of it is live; what fails
-        inside is in the report.
+        Raises: Conflict when the environment is elsewhere already, a rollout is under way, or the other place is taken;
+        BadRequest when nothing of it is live, or it has no name to lead; what fails inside is in the report.
         """
+        self._refuse()
+        try:
+            self._go()
+        except ConfigHubError as error:
+            self.report.error = str(error)
+        finally:
+            # also when somebody ends it, or something fails that nobody thought of
+            if self.note.exists() and not self.options.stays:
+                self._come_back()
+        return self.report
+
+    def _refuse(self) -> None:
+        """Return when the drill can begin; nothing was done yet."""
         if not any(live for _, live in self._before.values()):
             raise BadRequest(
                 f"nothing of {self.environment} is live, so nothing can be lost",
@@ -125,17 +140,20 @@ class Drill:
                 f"{self.environment} is elsewhere since a drill that stayed or was killed",
                 hint=f"bin/traderx disaster return {self.environment}",
             )
+        if self.environment not in topology.INGRESS_HOSTS:
+            raise BadRequest(
+                f"{self.environment} has no name to lead to another place",
+                hint=f"one of {', '.join(topology.ENVIRONMENTS)}",
+            )
+        refuse_rollout(self.site, self.environment)
+        refuse_taken(self.site, self.elsewhere, first=self._first_target())
+
+    def _come_back(self) -> None:
         try:
-            self._go()
+            self.report.runbook.step("7", "go back", self._return)
+            self.report.runbook.step("7", "see that all is as before", self._same)
         except ConfigHubError as error:
-            self.report.error = str(error)
-        if self.note.exists() and not self.options.stays:
-            try:
-                self.report.runbook.step("7", "go back", self._return)
-                self.report.runbook.step("7", "see that all is as before", self._same)
-            except ConfigHubError as error:
-                self.report.error = self.report.error or str(error)
-        return self.report
+            self.report.error = self.report.error or str(error)
 
     def _go(self) -> None:
         take = self.report.runbook.step
@@ -151,17 +169,29 @@ class Drill:
         take("5", "health through the name", self._health, must=False)
         self._measure_move()
         take("6", "monitor/check-health.sh", self._check, must=False)
-        take("6", "a service fails there", self._fail_service, must=False)
-        take("6", "the database is damaged there", self._damage, must=False)
-        take("6", "the hub is lost (rehearsed beside it)", self._lose_hub, must=False)
+        take("6", "a service fails there", self._rehearsed(self._fail_service), must=False)
+        take("6", "the database is damaged there", self._rehearsed(self._damage), must=False)
+        take("6", "the hub is lost (rehearsed beside it)", self._rehearsed(self._lose_hub), must=False)
+
+    def _rehearsed(self, work: Callable[[], str]) -> Callable[[], str]:
+        """Return the work, or what leaves it out where the environment stays: nothing is damaged there."""
+
+        def leave_out() -> str:
+            raise Skipped("left out: this place stays")
+
+        return leave_out if self.options.stays else work
 
     def _look(self) -> str:
         status = read_status(self.site, self.environment)
         self._first_ingress = status.ingress
-        replace_file(self.note, json.dumps({"from": self._first_target(), "to": self.elsewhere.target}) + "\n")
+        self._keep(**{"from": self._first_target(), "to": self.elsewhere.target, "ingress": status.ingress})
         if status.ingress and answers(f"{status.ingress}/health"):
             return f"{status.ingress} answers; this is a drill, so it is left running"
         return self.elsewhere.look_at_first(status.ingress)
+
+    def _keep(self, **what: Any) -> None:
+        """Add to what going back has to know; a hook may name secrets, so nobody else reads it."""
+        replace_file(self.note, json.dumps({**read_json(self.note), **what}) + "\n", mode=0o600)
 
     def _first_target(self) -> str:
         targets = {one["Target"]["TargetID"]: one["Target"]["Slug"] for one in self._targets()}
@@ -193,8 +223,7 @@ class Drill:
         self.site.wake_worker(self.environment)
         said = self.elsewhere.make_ready()
         if isinstance(self.elsewhere, OnCluster):
-            note = {**read_json(self.note), "wasEmpty": self.elsewhere.was_empty}
-            replace_file(self.note, json.dumps(note) + "\n")
+            self._keep(wasEmpty=self.elsewhere.was_empty)
         return said
 
     def _restore_data(self) -> str:
@@ -246,6 +275,8 @@ class Drill:
         switch = Switch(host, address_in(ingress))
         file = self.site.project.data / "drills" / BATCH
         write_batch(switch, file, why=f"{self.environment} goes to {self.elsewhere.target}")
+        # before it is sent, since one that fails may have led the name away
+        self._keep(named=True, hook=self.options.hook, zone=self.options.zone)
         if not self.options.hook:
             return f"{file} leads {host} to {switch.address}; not sent, since there is no --dns-hook"
         return f"{host} leads to {switch.address}: " + run_hook(self.options.hook, file, switch, zone=self.options.zone)
@@ -330,7 +361,9 @@ class Drill:
         return f"another hub had everything after {shown(measured.rto_s)}; {measured.said}"
 
     def _return(self) -> str:
-        return go_back(self.site, self.environment, self.options.timeout_s)
+        # on this machine a copy stays; on a cluster none, and a name that was led there brought others' bookings
+        is_sure = not (self.options.hook and isinstance(self.elsewhere, OnCluster))
+        return go_back(self.site, self.environment, self.options.timeout_s, yes=is_sure)
 
     def _same(self) -> str:
         if heads(self.site, self.environment) != self._before:

@@ -18,7 +18,7 @@ from confighub.operations.deploy import read_units
 from confighub.operations.disaster import Skipped
 from traderx import topology, velero
 from traderx.clusters import ClusterApi, clusters_of
-from traderx.databases import database_of, file_of, kind_of, put_back
+from traderx.databases import copy_database, database_of, file_of, is_gone, kind_of, missing_in, put_back
 from traderx.places import Place, set_up, tear_down
 from traderx.site import Site
 from traderx.status import Status
@@ -67,6 +67,10 @@ class Elsewhere(Protocol):
 
     def end_a_service(self, status: Status) -> float:
         """End one process or pod of a service there and return after how many seconds it was back."""
+        ...
+
+    def what_would_go(self, folder: Path) -> str:
+        """Return what would go with the place and is nowhere else, empty for nothing; its database is copied there."""
         ...
 
     def take_away(self) -> str:
@@ -133,6 +137,31 @@ class OnThisMachine:
             if len(now) >= len(before) and _answers(f"{status.services[VICTIM]}/health/ready"):
                 return time.monotonic() - began
             _late(began, VICTIM)
+
+    def what_would_go(self, folder: Path) -> str:
+        """Copy the database there into the folder, and count what the first one lacks; nothing for a shared one."""
+        if is_gone(self.place.database_url):
+            return ""
+        try:
+            return self._kept_and_missing(folder)
+        except ConfigHubError as error:
+            # whoever must leave a place whose database is damaged can still say so
+            return f"the database of {self.target} could not be kept or compared: {error.message}"
+
+    def _kept_and_missing(self, folder: Path) -> str:
+        copy = copy_database(self.place.database_url, folder)
+        first = database_of(self.site.project, self.place.environment)
+        if kind_of(first) != "sqlite":
+            return ""
+        if is_gone(first):
+            return (
+                f"the trades of {self.target} are not at the first place, which has no database (kept as {copy.file})"
+            )
+        missing = missing_in(file_of(first), copy.file)
+        if not missing.trades:
+            return ""
+        said = f"{missing.trades} trades of {self.target} are not at the first place"
+        return f"{said} (its database is kept as {copy.file})"
 
     def take_away(self) -> str:
         """End everything there and remove it."""
@@ -217,6 +246,17 @@ class OnCluster:
             if len(now) >= len(before):
                 return time.monotonic() - began
             _late(began, VICTIM)
+
+    def what_would_go(self, folder: Path) -> str:
+        """Name the claims of volumes in the namespace that take_away would remove; nothing of them is copied."""
+        if not self.was_empty:
+            return ""
+        place = topology.namespace(self.environment)
+        listed = self.api.get(f"/api/v1/namespaces/{place}/persistentvolumeclaims") or {}
+        names = sorted(str(one["metadata"]["name"]) for one in listed.get("items") or [])
+        if not names:
+            return ""
+        return f"the volumes {', '.join(names)} of {place} on {self.context} are not copied to {folder}"
 
     def take_away(self) -> str:
         """Remove the environment's namespace there, so that nothing goes on running beside the first place."""

@@ -73,7 +73,8 @@ class Runbook:
     def step(self, number: str, name: str, work: Callable[[], str], *, must: bool = True) -> bool:
         """Take one step and tell whether it was done.
 
-        Raises: what the work raises, when it must be done; a step that is skipped by its own word raises nothing.
+        Raises: ConfigHubError for whatever the work raises, when it must be done; a step that is skipped by its own
+        word raises nothing.
         """
         self.say(f"{number} {name} ...")
         began = time.monotonic()
@@ -86,6 +87,12 @@ class Runbook:
             self._note(number, name, "failed", began, str(error))
             if must:
                 raise
+        except Exception as error:
+            # a database, a process or a file that fails must not end the runbook before the way back
+            said = f"{type(error).__name__}: {error}"
+            self._note(number, name, "failed", began, said)
+            if must:
+                raise ConfigHubError(said) from error
         return False
 
     @property
