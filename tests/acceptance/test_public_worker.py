@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +19,16 @@ import yaml
 from tests.acceptance.clusters import DEPLOYMENTS, Object, path_of, renamed, written
 from tests.acceptance.conftest import end
 from tests.acceptance.system import System, eventually
-from tests.kubernetes.control_plane import ControlPlane, Plane
+from tests.folders import short_folder
+from tests.kubernetes.control_plane import ControlPlane, Plane, to_itself
 
 PROGRAM = "CONFIGHUB_PUBLIC_WORKER"
 pytestmark = [
     pytest.mark.acceptance,
+    pytest.mark.timeout(900),  # a cluster that is given is waited for, too
     pytest.mark.skipif(not os.environ.get(PROGRAM), reason=f"{PROGRAM} does not name cub-worker of the public client"),
 ]
 
-PLACE = "/api/v1/namespaces/traderx-dev"
 IF_SUPPORTED = "confighub.com/if-supported"
 """In units of kinds that a bare cluster lacks: ours applies the rest and says so, theirs refuses the whole unit."""
 
@@ -90,8 +90,8 @@ def pair(control_plane: Plane, tmp_path_factory: pytest.TempPathFactory) -> Iter
     if not control_plane.has_controllers:
         pytest.skip("kube-controller-manager, kube-scheduler or kwok is missing: .ci/kubernetes/build")
     folder = tmp_path_factory.mktemp("public")
-    system = System(Path(tempfile.mkdtemp(prefix="traderx-")) / "data")
-    with ControlPlane(tmp_path_factory.mktemp("theirs")) as theirs:
+    with to_itself(control_plane, "traderx-dev"), ControlPlane(tmp_path_factory.mktemp("theirs")) as theirs:
+        system = System(short_folder() / "data")
         found = Pair(system, control_plane, theirs, folder / "worker.log")
         try:
             system.must("install-base")
@@ -110,7 +110,6 @@ def pair(control_plane: Plane, tmp_path_factory: pytest.TempPathFactory) -> Iter
         finally:
             found.stop()
             end(system)
-            control_plane.kube.delete(PLACE)
 
 
 def is_over(pair: Pair) -> bool | None:

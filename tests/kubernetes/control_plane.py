@@ -9,11 +9,13 @@ these programs are there. It takes free ports and a folder of its own, and ends 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ from types import TracebackType
 from typing import Any
 
 import httpx2
+import pytest
 import yaml
 
 from tests.kubernetes import programs
@@ -30,6 +33,9 @@ from tests.kubernetes.identities import Identities
 Object = dict[str, Any]
 
 _START_S = 60.0
+_END_S = 90.0
+"""A pod on a real node has 30 s for its end, and the namespace goes after all of them."""
+
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 NODES = 2
 IDLE_NODE = "idle"
@@ -255,6 +261,42 @@ class GivenPlane:
 
 
 Plane = ControlPlane | GivenPlane
+
+
+def need_pretended_nodes(plane: Plane) -> None:
+    """Skip the test on a cluster of KUBECONFIG_TEST: nobody knows whether its nodes are kwok's."""
+    if isinstance(plane, GivenPlane):
+        pytest.skip("pretended nodes are needed, and KUBECONFIG_TEST names a cluster whose nodes may be real")
+
+
+@contextmanager
+def to_itself(plane: Plane, *namespaces: str) -> Iterator[None]:
+    """Take these namespaces: they are not there before and after, and no other process of tests has them meanwhile.
+
+    Skips when the cluster of KUBECONFIG_TEST has one already, since nobody knows whose it is.
+    """
+
+    def there() -> list[str]:
+        return [name for name in namespaces if plane.kube.get(f"/api/v1/namespaces/{name}")]
+
+    def wait() -> None:
+        deadline = time.monotonic() + _END_S
+        while found := there():
+            assert time.monotonic() < deadline, f"these namespaces stay: {', '.join(found)}"
+            time.sleep(0.1)
+
+    with (Path(tempfile.gettempdir()) / "traderx-tests-cluster.lock").open("w") as lock:
+        if isinstance(plane, GivenPlane):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if found := there():
+                pytest.skip(f"the cluster of KUBECONFIG_TEST has these namespaces already: {', '.join(found)}")
+        wait()
+        try:
+            yield
+        finally:
+            for name in namespaces:
+                plane.kube.delete(f"/api/v1/namespaces/{name}")
+            wait()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from confighub.errors import NotFound
-from tests.kubernetes.control_plane import IDLE_NODE, Kube, Plane
+from tests.kubernetes.control_plane import IDLE_NODE, Kube, Plane, need_pretended_nodes
 from traderx.clusters import ClusterApi, read_cluster
 from traderx.connectivity import ALLOWED, REFUSED, Ended, check_connectivity, verdicts, why_not
 
@@ -37,6 +37,7 @@ class Cluster:
 
 @pytest.fixture
 def cluster(control_plane: Plane, project: Path) -> Iterator[Cluster]:
+    need_pretended_nodes(control_plane)
     if not control_plane.has_controllers:
         pytest.skip("kube-controller-manager, kube-scheduler or kwok is missing: .ci/kubernetes/build")
     kube, place = control_plane.kube, f"t-{uuid.uuid4().hex[:8]}"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from confighub.worker.kubernetes.target import kubeconfigs, slug
-from tests.kubernetes.control_plane import IDLE_NODE
+from tests.kubernetes.control_plane import IDLE_NODE, need_pretended_nodes
 from tests.runtime.running import until
 from tests.worker.kubernetes.stage import Object, Stage, account_of, config_map, deployment, new_unit, service
 
@@ -18,7 +18,8 @@ APPS = "apps/v1"
 
 @pytest.fixture
 def workloads(scene: Stage) -> Stage:
-    """The bridge on a cluster where workloads come up."""
+    """The bridge on a cluster where workloads come up, on nodes that only pretend to run them."""
+    need_pretended_nodes(scene.plane)
     if not scene.plane.has_controllers:
         pytest.skip("kube-controller-manager, kube-scheduler and kwok are needed for workloads to come up")
     return scene
