@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
 
 from confighub.errors import BadRequest
 from traderx.commands.lazy import Seconds, data_option, json_option, saying
 from traderx.wording import counted
+
+_lose_data_option = click.option(
+    "--lose-data", is_flag=True, help="On a cluster: do it also when its volumes hold data, which go."
+)
 
 
 @click.group()
@@ -52,12 +57,15 @@ def drill(
     """
     from confighub.operations.alerts import Receiver
     from confighub.operations.disaster import table
+    from traderx.dns import words_of
     from traderx.drill import Drill, Options, keep_report
     from traderx.site import open_site
 
     say = saying(as_json)
     receivers = (*(Receiver(url) for url in webhooks), *(Receiver(url, "slack") for url in slacks))
     options = Options(target, dns_hook, zone, stay, timeout, receivers)
+    if dns_hook:
+        words_of(dns_hook)
     site = open_site(data, say)
     report = Drill(site, environment, options).run()
     kept = keep_report(site, report)
@@ -73,29 +81,39 @@ def drill(
 
 @disaster.command(name="return")
 @click.argument("environment", default="prod")
+@click.option("--dns-hook", default="", metavar="COMMAND", help="Leads the name back; else the drill's.")
+@click.option("--yes", is_flag=True, help="Do it also when something was booked there that the first place lacks.")
 @click.option("--timeout", type=Seconds(), default=300.0, show_default=True, metavar="SECONDS", help="For one unit.")
 @data_option
-def go_back(environment: str, timeout: float, data: str | None) -> None:
+def go_back(environment: str, dns_hook: str, yes: bool, timeout: float, data: str | None) -> None:
     """Go back after a drill that stayed, or was killed.
+
+    The name is led back too. On this machine the other place's database is copied first; what the first place lacks
+    of it is said, and refused without --yes.
 
     Example: bin/traderx disaster return prod
     """
     from traderx import moves
+    from traderx.dns import words_of
     from traderx.site import open_site
 
-    print(moves.go_back(open_site(data, saying(as_json=False)), environment, timeout))
+    if dns_hook:
+        words_of(dns_hook)
+    site = open_site(data, saying(as_json=False))
+    print(moves.go_back(site, environment, timeout, yes=yes, hook=dns_hook))
 
 
 @click.command()
 @click.argument("environment")
 @click.option("--yes", is_flag=True, help="Do it; without it, what would be removed is shown.")
+@_lose_data_option
 @click.option("--timeout", type=Seconds(), default=120.0, show_default=True, metavar="SECONDS", help="For one unit.")
 @data_option
-def destroy(environment: str, yes: bool, timeout: float, data: str | None) -> int:
+def destroy(environment: str, yes: bool, lose_data: bool, timeout: float, data: str | None) -> int:
     """Remove an environment from where it runs.
 
-    A snapshot is taken first: a tag on every unit, a backup of the hub, a copy of the database. The units stay in
-    the hub.
+    A snapshot is taken first: a tag on every unit, a backup of the hub, on this machine a copy of the database. The
+    units stay in the hub.
 
     Example: bin/traderx destroy dev --yes
     """
@@ -104,6 +122,7 @@ def destroy(environment: str, yes: bool, timeout: float, data: str | None) -> in
 
     say = saying(as_json=False)
     site = open_site(data, say)
+    rebuilding.refuse_destruction(site, environment, lose_data=lose_data)
     if not _confirmed(rebuilding.explain(site, environment), yes):
         return 1
     taken = rebuilding.take_snapshot(site, environment)
@@ -116,13 +135,15 @@ def destroy(environment: str, yes: bool, timeout: float, data: str | None) -> in
 @click.argument("environment")
 @click.option("--yes", is_flag=True, help="Do it; without it, what would be removed is shown.")
 @click.option("--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod).")
+@_lose_data_option
 @click.option("--timeout", type=Seconds(), default=120.0, show_default=True, metavar="SECONDS", help="For one unit.")
 @data_option
-def rebuild(environment: str, yes: bool, approve: bool, timeout: float, data: str | None) -> int:
+def rebuild(environment: str, yes: bool, approve: bool, lose_data: bool, timeout: float, data: str | None) -> int:
     """Destroy an environment and build it anew.
 
     For emergencies: a snapshot, everything removed, what the stage before has newer brought in, everything applied in
-    order. Back to what it was before: bin/rollback ENV --to TAG, with the tag of the snapshot.
+    order. What could not be brought in or applied, and prod without --approve, is refused before anything is removed.
+    Back to what it was before: bin/rollback ENV --to TAG, with the tag of the snapshot.
 
     Example: bin/traderx rebuild prod --yes --approve
     """
@@ -132,6 +153,8 @@ def rebuild(environment: str, yes: bool, approve: bool, timeout: float, data: st
     say = saying(as_json=False)
     rebuilding.stage_before(environment)
     site = open_site(data, say)
+    rebuilding.refuse_rebuilding(site, environment, approve=approve)
+    rebuilding.refuse_destruction(site, environment, lose_data=lose_data)
     if not _confirmed(rebuilding.explain(site, environment), yes):
         return 1
     taken = rebuilding.take_snapshot(site, environment)
@@ -151,6 +174,9 @@ def _confirmed(lines: list[str], yes: bool) -> bool:
         click.echo(line)
     if yes:
         return True
+    if not sys.stdin.isatty():
+        # what is piped here was not typed by somebody who has read the lines above
+        raise BadRequest("nothing was done", hint="the same command with --yes does it")
     try:
         return click.confirm("remove all of it?", default=False)
     except click.Abort as error:

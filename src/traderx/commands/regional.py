@@ -22,6 +22,8 @@ def regions(context: click.Context, as_json: bool, data: str | None) -> None:
     Example: bin/traderx regions --json
     """
     if context.invoked_subcommand:
+        # what was said before the command's name holds for the command
+        context.default_map = {context.invoked_subcommand: {"as_json": as_json, "data": data}}
         return
     from traderx.regions import lines, look
     from traderx.site import open_site

@@ -24,6 +24,8 @@ def patterns(context: click.Context, as_json: bool, data: str | None) -> None:
     from traderx.project import find_project
 
     if context.invoked_subcommand is not None:
+        # what was said before the command's name holds for the command
+        context.default_map = {context.invoked_subcommand: {"as_json": as_json, "data": data}}
         return
     rows = checklist.listed(find_project(data))
     if as_json:
