@@ -21,6 +21,7 @@ from confighub.records.work import (
     WorkerInfo,
 )
 from tests.hub.conftest import Clock
+from tests.hub.scene import WEB
 from tests.hub_work.conftest import Field, Taken
 
 
@@ -143,6 +144,43 @@ def test_many_reports_in_one_request_count_as_if_each_came_alone(dev: Field) -> 
     assert [dev.events(unit)[-1].status for unit in (a, b, c)] == ["Completed", "Failed", "Progressing"]
     assert [dev.events(unit)[-1].message for unit in (b, c)] == ["no room", "pulling"]
     assert dev.now(a).live_state == b"[1]"
+
+
+def test_imports_that_come_together_follow_the_links_between_their_units(dev: Field) -> None:
+    home = dev.unit("home", data="apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop-dev\n")
+    web = dev.unit("web", data=WEB.replace("namespace: shop", "namespace: confighubplaceholder"))
+    dev.scene.make("Link", dev.space_id, slug="l", from_unit_id=web.unit_id, to_unit_id=home.unit_id)
+    for unit in (home, web):
+        work.import_unit(
+            dev.scene.hub, dev.scene.caller, ImportRequest(), space_id=dev.space_id, unit_id=unit.unit_id or ""
+        )
+    first, second = dev.take()
+    renamed = dev.now(home).data.replace(b"shop-dev", b"shop-test")
+    found = dev.now(web).data.replace(b"v1.0.0", b"v3.0.0")
+
+    answers = results.record_results(
+        dev.scene.hub, dev.worker, [dev.result(first, data=renamed), dev.result(second, data=found)]
+    )
+
+    assert answers == [None, None]
+    assert (dev.now(home).data, dev.now(web).data) == (renamed, found)
+    assert [one.source for one in dev.scene.revisions(web)][-2:] == ["Link", "Import"]
+
+
+def test_reports_are_about_the_unit_of_their_operation_whatever_they_claim(dev: Field) -> None:
+    unit = dev.unit()
+    dev.apply(unit)
+    (delivery,) = dev.take()
+    failed = dev.result(delivery, "Failed", "ApplyWaitFailed", message="not ready")
+    completed = dev.result(delivery, message="ready after all")
+    failed.unit_id, completed.unit_id = NIL_ID, dev.scene.hub.new_id()
+    completed.queued_operation_id = completed.queued_operation_id.upper()
+
+    answers = results.record_results(dev.scene.hub, dev.worker, [completed, failed])
+
+    assert answers == [None, None]
+    assert dev.now(unit).live_revision_num == 1
+    assert [(one.status, one.message) for one in dev.events(unit)] == [("Completed", "ready after all")]
 
 
 def test_ends_that_come_together_let_newer_heads_be_applied_by_themselves(eager: Field) -> None:

@@ -59,17 +59,21 @@ def record_results(hub: Hub, caller: Caller, reported: Sequence[ActionResult]) -
         beats = [result.message for result in reported if result.action == "Heartbeat"]
         _seen(tx, hub, caller, beats[-1] if beats else None)
         answers: list[NotFound | None] = []
-        for together in _of_different_units(reported):
+        for together in _of_different_units(reported, _operations(tx, caller, reported)):
             answers += _record(tx, hub, caller, together)
         return answers
 
 
-def _of_different_units(reported: Sequence[ActionResult]) -> Iterator[list[ActionResult]]:
-    """Divide the reports, in order, so that each part has one of a unit at most: the next counts on the one before."""
+def _of_different_units(reported: Sequence[ActionResult], known: dict[str, Row[Any]]) -> Iterator[list[ActionResult]]:
+    """Divide the reports, in order, so that each part has one of a unit at most: the next counts on the one before.
+
+    The unit is that of the operation, whatever the worker says.
+    """
     part: list[ActionResult] = []
     there: set[str] = set()
     for result in reported:
-        about = {result.unit_id, result.queued_operation_id} - {NIL_ID}
+        operation = known.get(own_id(result.queued_operation_id) or "")
+        about = {operation.queued_operation_id, operation.unit_id} - {NIL_ID} if operation else set[str]()
         if about & there:
             yield part
             part, there = [], set()
@@ -100,7 +104,7 @@ def _record(tx: Connection, hub: Hub, caller: Caller, reported: list[ActionResul
     return answers
 
 
-def _operations(tx: Connection, caller: Caller, reported: list[ActionResult]) -> dict[str, Row[Any]]:
+def _operations(tx: Connection, caller: Caller, reported: Sequence[ActionResult]) -> dict[str, Row[Any]]:
     """Return those operations that are the calling worker's, by id."""
     c = queued_operations.c
     found: dict[str, Row[Any]] = {}
@@ -251,9 +255,11 @@ def _complete(tx: Connection, hub: Hub, caller: Caller, report: _Report, unit: U
     action, number, numbers = operation.action, operation.revision_num, queue.numbers_of(unit)
     is_drift = _brings_drift(operation, result)
     if result.data and (is_drift or action == "Import"):
+        # What came before in the same request may have led, over a link, to a new head of this unit.
+        now = queue.unit_by_id(tx, operation.unit_id) or unit
         try:
             with tx.begin_nested():
-                head = _adopt(tx, hub, caller, unit, result.data, source=action)
+                head = _adopt(tx, hub, caller, now, result.data, source=action)
         except ConfigHubError as error:
             report.refusal = str(error)
             return
