@@ -20,7 +20,7 @@ SERVICE = "people-service"
 UNIT = f"{SERVICE}-deployment"
 
 
-@pytest.mark.requirement("R-265", "R-266", "R-267", "R-270")
+@pytest.mark.requirement("R-265", "R-266", "R-267")
 def test_a_service_is_delivered_to_dev_once(rolled: System, tmp_path: Path) -> None:
     built = archive(tmp_path, "v1.3.0", b"base", b"people", name=f"docker.io/finos/traderx-{SERVICE}:v1.3.0")
     words = (SERVICE, "v1.3.0", "--archive", str(built), "--registry", str(tmp_path / "registry"), "--json")
@@ -37,7 +37,7 @@ def test_a_service_is_delivered_to_dev_once(rolled: System, tmp_path: Path) -> N
     assert (again["revision"], again["digest"]) == (done["revision"], done["digest"])
 
 
-@pytest.mark.requirement("R-264", "R-267")
+@pytest.mark.requirement("R-267")
 def test_the_steps_of_the_workflow_bring_a_tag_to_dev(rolled: System, tmp_path: Path) -> None:
     job = yaml.safe_load((PROJECT / ".github" / "workflows" / "deliver.yml").read_text())["jobs"]["dev"]
     runner = Runner(rolled, tmp_path)

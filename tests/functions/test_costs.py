@@ -55,7 +55,6 @@ def container(item: dict[str, Any], number: int) -> dict[str, Any]:
     return {"name": f"c{number}", "resources": {"requests": requests, "limits": item.get("limits", {})}}
 
 
-@pytest.mark.requirement("R-205")
 @pytest.mark.parametrize("case", CASES, ids=[case["description"] for case in CASES])
 def test_a_workload_costs_what_it_requests(case: dict[str, Any]) -> None:
     found, missing = total(workloads(map(built, case["objects"])), RATES)

@@ -119,7 +119,6 @@ def test_mutual_tls_needs_the_rule_and_a_sidecar_in_every_pod(
     assert state(replace(CLUSTER, peer_modes=modes, pods=pods), "mutual TLS between services") == wanted
 
 
-@pytest.mark.requirement("R-144", "R-151")
 @pytest.mark.parametrize(
     ("facts", "sidecars", "tracing"),
     [
@@ -138,7 +137,6 @@ def test_what_a_mesh_brings_is_not_claimed_without_one(facts: Facts, sidecars: S
     assert sidecars == "met" or told["mesh sidecars"].startswith("not enforced: ")
 
 
-@pytest.mark.requirement("R-182")
 @pytest.mark.parametrize(
     ("annotations", "wanted"),
     [

@@ -29,7 +29,6 @@ def gates(stage: Stage, unit_id: str) -> dict[str, bool]:
     return dict(unit.get("ApplyGates") or {})
 
 
-@pytest.mark.requirement("R-009")
 def test_a_head_over_the_budget_is_not_applied_and_says_why(dev: Stage) -> None:
     unit_id = dev.unit("web", text=sized())
     dev.unit("api", text=sized())

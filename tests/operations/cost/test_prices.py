@@ -50,7 +50,6 @@ def test_another_place_may_be_the_default_when_it_is_known() -> None:
         prices.at(provider="own", region="mars")
 
 
-@pytest.mark.requirement("R-205")
 def test_our_own_prices_say_where_they_come_from_and_when() -> None:
     prices = load_prices()
 
