@@ -34,6 +34,10 @@ class Snapshot:
     tag: str
     folder: Path
 
+    def as_json(self) -> Wire:
+        """Return it for programs."""
+        return {"tag": self.tag, "snapshot": str(self.folder)}
+
 
 def explain(site: Site, environment: str) -> list[str]:
     """Return the lines that say what would be destroyed."""

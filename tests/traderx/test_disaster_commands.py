@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -82,14 +83,15 @@ def test_nothing_that_is_not_live_is_drilled_or_destroyed(installed: Installed) 
     assert stage_before("prod") == "staging"
 
 
-def test_what_is_piped_is_no_confirmation(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_piped_is_no_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    said: list[str] = []
 
     with pytest.raises(BadRequest, match="nothing was done"):
-        disasters._confirmed(["2 units would be removed"], False)
+        disasters._confirmed(["2 units would be removed"], False, said.append)
 
-    assert disasters._confirmed([], True)
-    assert "2 units" in capsys.readouterr().out
+    assert disasters._confirmed([], True, said.append)
+    assert said == ["2 units would be removed"]
 
 
 def test_a_database_that_is_gone_is_put_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,9 +106,11 @@ def test_a_database_that_is_gone_is_put_back(tmp_path: Path, capsys: pytest.Capt
 
     assert cli.main(words) == 1
     assert not file.exists()
-    assert cli.main([*words, "--yes"]) == 0
+    assert cli.main([*words, "--yes", "--json"]) == 0
 
-    assert f"{file} is gone, so nothing of it is kept" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert f"{file} is gone, so nothing of it is kept" in shown.err
+    assert json.loads(shown.out) == {"copy": str(copy), "before": None, "lost": None}
     assert file.stat().st_size == copy.stat().st_size
 
 

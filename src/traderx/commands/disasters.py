@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 
 import click
 
@@ -84,8 +85,9 @@ def drill(
 @click.option("--dns-hook", default="", metavar="COMMAND", help="Leads the name back; else the drill's.")
 @click.option("--yes", is_flag=True, help="Do it also when something was booked there that the first place lacks.")
 @click.option("--timeout", type=Seconds(), default=300.0, show_default=True, metavar="SECONDS", help="For one unit.")
+@json_option
 @data_option
-def go_back(environment: str, dns_hook: str, yes: bool, timeout: float, data: str | None) -> None:
+def go_back(environment: str, dns_hook: str, yes: bool, timeout: float, as_json: bool, data: str | None) -> None:
     """Go back after a drill that stayed, or was killed.
 
     The name is led back too. On this machine the other place's database is copied first; what the first place lacks
@@ -99,8 +101,9 @@ def go_back(environment: str, dns_hook: str, yes: bool, timeout: float, data: st
 
     if dns_hook:
         words_of(dns_hook)
-    site = open_site(data, saying(as_json=False))
-    print(moves.go_back(site, environment, timeout, yes=yes, hook=dns_hook))
+    site = open_site(data, saying(as_json))
+    said = moves.go_back(site, environment, timeout, yes=yes, hook=dns_hook)
+    print(json.dumps({"environment": environment, "said": said}, indent=2) if as_json else said)
 
 
 @click.command()
@@ -108,8 +111,9 @@ def go_back(environment: str, dns_hook: str, yes: bool, timeout: float, data: st
 @click.option("--yes", is_flag=True, help="Do it; without it, what would be removed is shown.")
 @_lose_data_option
 @click.option("--timeout", type=Seconds(), default=120.0, show_default=True, metavar="SECONDS", help="For one unit.")
+@json_option
 @data_option
-def destroy(environment: str, yes: bool, lose_data: bool, timeout: float, data: str | None) -> int:
+def destroy(environment: str, yes: bool, lose_data: bool, timeout: float, as_json: bool, data: str | None) -> int:
     """Remove an environment from where it runs.
 
     A snapshot is taken first: a tag on every unit, a backup of the hub, on this machine a copy of the database. The
@@ -120,14 +124,16 @@ def destroy(environment: str, yes: bool, lose_data: bool, timeout: float, data: 
     from traderx import rebuilding
     from traderx.site import open_site
 
-    say = saying(as_json=False)
+    say = saying(as_json)
     site = open_site(data, say)
     rebuilding.refuse_destruction(site, environment, lose_data=lose_data)
-    if not _confirmed(rebuilding.explain(site, environment), yes):
+    if not _confirmed(rebuilding.explain(site, environment), yes, say):
         return 1
     taken = rebuilding.take_snapshot(site, environment)
     number = rebuilding.destroy(site, environment, timeout_s=timeout)
     say(f"{counted(number, 'unit')} removed; back as it was: bin/ordered-apply {environment}; snapshot {taken.folder}")
+    if as_json:
+        print(json.dumps({"environment": environment, "removed": number, **taken.as_json()}, indent=2))
     return 0
 
 
@@ -137,8 +143,11 @@ def destroy(environment: str, yes: bool, lose_data: bool, timeout: float, data: 
 @click.option("--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod).")
 @_lose_data_option
 @click.option("--timeout", type=Seconds(), default=120.0, show_default=True, metavar="SECONDS", help="For one unit.")
+@json_option
 @data_option
-def rebuild(environment: str, yes: bool, approve: bool, lose_data: bool, timeout: float, data: str | None) -> int:
+def rebuild(
+    environment: str, yes: bool, approve: bool, lose_data: bool, timeout: float, as_json: bool, data: str | None
+) -> int:
     """Destroy an environment and build it anew.
 
     For emergencies: a snapshot, everything removed, what the stage before has newer brought in, everything applied in
@@ -150,16 +159,18 @@ def rebuild(environment: str, yes: bool, approve: bool, lose_data: bool, timeout
     from traderx import rebuilding
     from traderx.site import open_site
 
-    say = saying(as_json=False)
+    say = saying(as_json)
     rebuilding.stage_before(environment)
     site = open_site(data, say)
     rebuilding.refuse_rebuilding(site, environment, approve=approve)
     rebuilding.refuse_destruction(site, environment, lose_data=lose_data)
-    if not _confirmed(rebuilding.explain(site, environment), yes):
+    if not _confirmed(rebuilding.explain(site, environment), yes, say):
         return 1
     taken = rebuilding.take_snapshot(site, environment)
     rebuilding.destroy(site, environment, timeout_s=timeout)
     outcome = rebuilding.rebuild(site, environment, approve=approve, timeout_s=timeout)
+    if as_json:
+        print(json.dumps({**outcome.as_json(), **taken.as_json()}, indent=2))
     if outcome.failure is not None:
         say(f"stopped at {outcome.failure.slug}; the snapshot is the tag {taken.tag} and {taken.folder}")
         return 1
@@ -168,16 +179,16 @@ def rebuild(environment: str, yes: bool, approve: bool, lose_data: bool, timeout
     return 0
 
 
-def _confirmed(lines: list[str], yes: bool) -> bool:
+def _confirmed(lines: list[str], yes: bool, say: Callable[[str], None]) -> bool:
     """Tell whether to go on; without ``--yes`` a person at a terminal is asked."""
     for line in lines:
-        click.echo(line)
+        say(line)
     if yes:
         return True
     if not sys.stdin.isatty():
         # what is piped here was not typed by somebody who has read the lines above
         raise BadRequest("nothing was done", hint="the same command with --yes does it")
     try:
-        return click.confirm("remove all of it?", default=False)
+        return click.confirm("remove all of it?", default=False, err=True)
     except click.Abort as error:
         raise BadRequest("nothing was done", hint="the same command with --yes does it") from error

@@ -71,8 +71,9 @@ def backup(
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@json_option
 @data_option
-def restore(folder: Path, data: str | None) -> None:
+def restore(folder: Path, as_json: bool, data: str | None) -> None:
     """Bring the project's hub back from a backup.
 
     From a folder that is kept on schedule it comes back as it was at its last commit. The project must have no hub,
@@ -84,9 +85,11 @@ def restore(folder: Path, data: str | None) -> None:
     from traderx.project import find_project
     from traderx.safekeeping import restore as bring_back
 
-    say = saying(as_json=False)
+    say = saying(as_json)
     seconds = bring_back(find_project(data), folder, say)
     say(f"the hub is back after {seconds:.1f} s")
+    if as_json:
+        print(json.dumps({"folder": str(folder), "seconds": round(seconds, 2)}, indent=2))
 
 
 @click.group(name="data")
@@ -97,8 +100,9 @@ def data_group() -> None:
 @data_group.command(name="copy")
 @click.argument("environment")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@json_option
 @data_option
-def copy_data(environment: str, folder: Path, data: str | None) -> None:
+def copy_data(environment: str, folder: Path, as_json: bool, data: str | None) -> None:
     """Copy the database while it is in use.
 
     Example: bin/traderx data copy prod backups/data/prod
@@ -107,7 +111,9 @@ def copy_data(environment: str, folder: Path, data: str | None) -> None:
     from traderx.project import find_project
 
     made = copy_database(database_of(find_project(data), environment), folder)
-    print(f"{made.file}: {made.file.stat().st_size} bytes")
+    size = made.file.stat().st_size
+    found = {"file": str(made.file), "at": made.at.isoformat(), "sizeBytes": size}
+    print(json.dumps(found, indent=2) if as_json else f"{made.file}: {size} bytes")
 
 
 @data_group.command(name="list")
@@ -139,8 +145,11 @@ def list_data(environment: str, as_json: bool, data: str | None) -> None:
 @click.option("--from", "copy", type=click.Path(path_type=Path, dir_okay=False), help="This copy.")
 @click.option("--at", "moment", metavar="MOMENT", help="The newest copy that is not later; else the newest.")
 @click.option("--yes", is_flag=True, help="Do it: what was booked since the copy is gone.")
+@json_option
 @data_option
-def restore_data(environment: str, copy: Path | None, moment: str | None, yes: bool, data: str | None) -> None:
+def restore_data(
+    environment: str, copy: Path | None, moment: str | None, yes: bool, as_json: bool, data: str | None
+) -> None:
     """Put a copy in the place of the database.
 
     Services go on with it. What is there before is copied first, so this can be taken back too.
@@ -166,13 +175,17 @@ def restore_data(environment: str, copy: Path | None, moment: str | None, yes: b
     said = f"{copy}: {lost.trades} trades were booked since" if lost else f"{copy}: what came since is not counted"
     if not yes:
         raise BadRequest(f"{said}, and would be gone", hint="the same command with --yes does it")
+    say, before = saying(as_json), None
     if is_gone:
-        print(f"{databases.file_of(url)} is gone, so nothing of it is kept")
+        say(f"{databases.file_of(url)} is gone, so nothing of it is kept")
     else:
-        before = databases.copy_database(url, project.data / "drills" / "before-restore" / environment)
-        print(f"as it is now: {before.file}")
+        before = databases.copy_database(url, project.data / "drills" / "before-restore" / environment).file
+        say(f"as it is now: {before}")
     databases.put_back(copy, url)
-    print(f"{environment} has the database of {said}; next: test/verify-data-integrity.sh {environment}")
+    say(f"{environment} has the database of {said}; next: test/verify-data-integrity.sh {environment}")
+    if as_json:
+        answer = {"copy": str(copy), "before": str(before) if before else None, "lost": lost.trades if lost else None}
+        print(json.dumps(answer, indent=2))
 
 
 def _begin(data: str | None, made: object, as_json: bool) -> None:
