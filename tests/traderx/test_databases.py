@@ -178,28 +178,3 @@ def test_what_two_databases_booked_beside_each_other_is_told_apart(url: str, tmp
     assert databases.missing_in(other, databases.file_of(url)).trades == 2
     assert not databases.is_gone(url)
     assert databases.is_gone(f"sqlite:///{tmp_path / 'none.sqlite'}")
-
-
-def test_marks_of_an_address_in_a_files_name_are_part_of_it(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'a#b' / 'c%20d.sqlite'}"
-    databases.file_of(url).parent.mkdir()
-    with closing(sqlite3.connect(databases.file_of(url))) as connection:
-        connection.executescript(SCHEMA)
-    copy = databases.copy_database(url, tmp_path / "kept #1?")
-    book(url, "later")
-
-    assert databases.lost_since(copy.file, url, until=datetime.now(UTC) + timedelta(seconds=1)) is not None
-    assert databases.missing_in(copy.file, databases.file_of(url)).trades == 1
-
-
-def test_what_two_databases_booked_beside_each_other_is_told_apart(url: str, tmp_path: Path) -> None:
-    book(url, "both")
-    other = databases.copy_database(url, tmp_path).file
-    for name in ("here", "here too"):
-        book(url, name)
-    book(f"sqlite:///{other}", "there")
-
-    assert databases.missing_in(databases.file_of(url), other).trades == 1
-    assert databases.missing_in(other, databases.file_of(url)).trades == 2
-    assert not databases.is_gone(url)
-    assert databases.is_gone(f"sqlite:///{tmp_path / 'none.sqlite'}")
