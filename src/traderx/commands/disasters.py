@@ -29,7 +29,7 @@ def disaster() -> None:
 )
 @click.option("--dns-hook", default="", metavar="COMMAND", help="Sends the batch; {file} and {zone} are put in.")
 @click.option("--zone", default="Z123", show_default=True, help="The hosted zone of the name.")
-@click.option("--stay", is_flag=True, help="Leave the environment there.")
+@click.option("--stay", is_flag=True, help="Leave the environment there, and damage nothing there.")
 @click.option("--webhook", "webhooks", multiple=True, metavar="URL", help="Tell people there, as JSON.")
 @click.option("--slack", "slacks", multiple=True, metavar="URL", help="Tell people by this Slack webhook.")
 @click.option("--timeout", type=Seconds(), default=300.0, show_default=True, metavar="SECONDS", help="For one unit.")
