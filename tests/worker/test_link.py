@@ -11,9 +11,11 @@ import h2.config
 import h2.connection
 import h2.events
 
+from confighub.errors import ConfigHubError, RetryLater
 from confighub.records.work import ActionResult, WorkerInfo
 from confighub.worker.link import HubLink
 from tests.runtime.running import PATIENCE_S
+from tests.worker.h2_hub import link_to
 
 EVENT = b'data: {"Event":"WorkerEvent","Data":{"Action":"Heartbeat","Payload":{}}}\n\n'
 BEAT = ActionResult(action="Heartbeat", status="Completed", started_at=datetime.now(UTC))
@@ -104,3 +106,43 @@ def test_a_result_whose_answer_came_with_another_ones_does_not_wait_for_the_next
             await asyncio.gather(first, link.send(BEAT))
 
     asyncio.run(run())
+
+
+def test_a_report_that_a_hub_cannot_bear_does_not_keep_the_others_from_it() -> None:
+    bad, good = (ActionResult(action="Apply", message=message) for message in ("bad", "good"))
+
+    async def answer(what: str, body: bytes) -> tuple[int, bytes]:
+        return (500, b"") if b"bad" in body else (200, b'"ok"')
+
+    async def run() -> list[ConfigHubError | None]:
+        async with asyncio.timeout(PATIENCE_S), link_to(answer) as link:
+            return await link.send_all([bad, good])
+
+    first, second = asyncio.run(run())
+
+    assert isinstance(first, RetryLater)
+    assert second is None
+
+
+def test_a_hub_that_took_each_report_alone_is_asked_to_take_many_after_a_new_stream() -> None:
+    asked: list[str] = []
+
+    async def answer(what: str, body: bytes) -> tuple[int, bytes]:
+        asked.append(what)
+        if what == "stream":
+            return 200, EVENT
+        return (404, b"") if what == "action_results" else (200, b'"ok"')
+
+    async def run() -> None:
+        async with asyncio.timeout(PATIENCE_S), link_to(answer) as link:
+            for _ in range(2):
+                await link.send_all([BEAT, BEAT])
+            events = link.events(WorkerInfo())
+            await anext(events)
+            await link.send_all([BEAT, BEAT])
+            await events.aclose()  # type: ignore[attr-defined]
+
+    asyncio.run(run())
+
+    each = ["action_result", "action_result"]
+    assert asked == ["action_results", *each, *each, "stream", "action_results", *each]

@@ -19,6 +19,7 @@ from confighub.worker.bridge import LiveChange
 
 _DATA = "data: "
 _TIMEOUT_S = 10.0
+_NOT_NOW = (408, 425, 429)
 
 
 class _PushedLiveState(Record):
@@ -88,6 +89,8 @@ class HubLink:
                 if answer.status_code != 200:
                     await answer.aread()
                     raise _refusal("the stream", answer)
+                # It may be a newer hub than the one before.
+                self._takes_many = True
                 async for line in answer.aiter_lines():
                     if line.startswith(_DATA):
                         try:
@@ -108,15 +111,19 @@ class HubLink:
         """Report of many operations at once; return for each why the hub has not taken it, in order."""
         if len(results) > 1 and self._takes_many:
             try:
-                answer = await self._call("POST", "action_results", to_wire(results))
-                messages = msgspec.json.decode(answer.content, type=list[_Answer])
-                if len(messages) == len(results):
-                    return [NotFound(one.message) if one.message else None for one in messages]
-            except (NotFound, msgspec.MsgspecError):
-                # A hub of the public kind has no such place.
+                answer = await self._answer("POST", "action_results", to_wire(results))
+                if answer.status_code == 200:
+                    messages = msgspec.json.decode(answer.content, type=list[_Answer])
+                    if len(messages) == len(results):
+                        return [NotFound(one.message) if one.message else None for one in messages]
+                elif answer.status_code == 404:
+                    # A hub of the public kind has no such place.
+                    self._takes_many = False
+                elif answer.status_code in (401, 403, *_NOT_NOW):
+                    return [_refusal("action_results", answer)] * len(results)
+                # Else one of them is bad, or more than the hub can bear, and the others are not to suffer for it.
+            except msgspec.MsgspecError:
                 self._takes_many = False
-            except BadRequest:
-                pass  # one of them is bad, and the others are not to suffer for it
             except ConfigHubError as error:
                 return [error] * len(results)
         return await asyncio.gather(*(self._sent(result) for result in results))
@@ -142,16 +149,20 @@ class HubLink:
         await self._call("POST", "live_state", to_wire(pushed))
 
     async def _call(self, method: str, path: str, body: bytes | None = None) -> httpx2.Response:
+        answer = await self._answer(method, path, body)
+        if answer.status_code != 200:
+            raise _refusal(path, answer)
+        return answer
+
+    async def _answer(self, method: str, path: str, body: bytes | None = None) -> httpx2.Response:
+        """Return what the hub answers, whatever that is."""
         headers = {"Content-Type": "application/json"} if body is not None else {}
         try:
-            answer = await self._http.request(method, f"{self._worker}/{path}", content=body, headers=headers)
+            return await self._http.request(method, f"{self._worker}/{path}", content=body, headers=headers)
         except httpx2.HTTPError as error:
             if isinstance(error, httpx2.PoolTimeout):
                 await self._renew()
             raise _broken(path, error) from error
-        if answer.status_code != 200:
-            raise _refusal(path, answer)
-        return answer
 
 
 async def _let_go(http: httpx2.AsyncClient) -> None:
@@ -164,9 +175,9 @@ def _broken(what: str, error: Exception) -> RetryLater:
     return RetryLater(f"the hub does not answer ({what}): {str(error) or type(error).__name__}")
 
 
-def _refusal(what: str, answer: httpx2.Response) -> Exception:
+def _refusal(what: str, answer: httpx2.Response) -> ConfigHubError:
     message = f"the hub refused {what} with {answer.status_code}: {answer.text[:300]}"
-    if answer.status_code in (408, 425, 429) or answer.status_code >= 500:
+    if answer.status_code in _NOT_NOW or answer.status_code >= 500:
         return RetryLater(message)
     kinds = {401: Unauthenticated, 403: Forbidden, 404: NotFound}
     return kinds.get(answer.status_code, BadRequest)(message)
