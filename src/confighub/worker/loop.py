@@ -65,9 +65,10 @@ class Worker:
         self._queues: dict[str, asyncio.Queue[Callable[[], Coroutine[Any, Any, None]]]] = {}
         self._known: set[str] = set()
         self._late: dict[str, ActionResult] = {}
-        self._pushed: dict[str, LiveChange] = {}
+        # By unit: the newest that is known, what of that waits to be pushed, and what is on its way to the hub.
+        self._newest: dict[str, LiveChange] = {}
         self._unpushed: dict[str, LiveChange] = {}
-        self._newer: dict[str, LiveChange] = {}
+        self._sending: dict[str, LiveChange] = {}
         self._has_unpushed = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -176,12 +177,7 @@ class Worker:
         told = None
         if outcome.live_state is not None:
             told = LiveChange(payload.unit_id, payload.space_id, payload.revision_num, outcome.live_state)
-            self._pushed[payload.unit_id] = told
-            self._newer.pop(payload.unit_id, None)
-            self._unpushed.pop(payload.unit_id, None)
-        await self._end(result, outcome, is_known=action in _FAILED or action == "Finalize")
-        if told is not None:
-            self._push_again(told)
+        await self._end_with(told, result, outcome, is_known=action in _FAILED or action == "Finalize")
 
     async def _carry_out(self, action: str, payload: BridgePayload, report: Report) -> Outcome:
         bridge = self._bridges.get(payload.provider_type)
@@ -234,6 +230,20 @@ class Worker:
         )
         await self._outbox.finish(final)
 
+    def _end_with(
+        self, told: LiveChange | None, result: ActionResult, outcome: Outcome, *, is_known: bool
+    ) -> Coroutine[Any, Any, None]:
+        """Let the end overtake at once what is older than the live state it tells; return the telling of it."""
+        if told is not None:
+            self._overtake(told)
+
+        async def tell() -> None:
+            await self._end(result, outcome, is_known=is_known)
+            if told is not None:
+                self._push_again(told)
+
+        return tell()
+
     async def _beat(self) -> None:
         now = datetime.now(UTC)
         trouble = "; ".join(filter(None, (bridge.trouble() for bridge in self._bridges.values())))
@@ -253,40 +263,50 @@ class Worker:
         if readiness.of_objects(msgspec.json.decode(change.live_state)).is_ready:
             del self._late[change.unit_id]
             outcome = Outcome("ApplyCompleted", "ready after the wait was over", live_state=change.live_state)
-            self._spawn(self._end(late, outcome, is_known=True))
+            self._spawn(self._end_with(change, late, outcome, is_known=True))
 
     async def _changed(self, change: LiveChange) -> None:
         """Take in a change of live state; the newest of each unit is sent."""
         self._complete_late(change)
-        self._newer[change.unit_id] = change
-        if self._pushed.get(change.unit_id) == change:
-            return
+        if self._newest.get(change.unit_id) != change:
+            self._newest[change.unit_id] = change
+            self._push(change)
+
+    def _push(self, change: LiveChange) -> None:
         self._unpushed[change.unit_id] = change
         self._has_unpushed.set()
 
+    def _overtake(self, told: LiveChange) -> None:
+        """Forget what is older than what the end of an operation tells."""
+        self._newest[told.unit_id] = told
+        self._unpushed.pop(told.unit_id, None)
+        if self._sending.pop(told.unit_id, None):
+            # It may come to the hub after the end.
+            self._push(told)
+
     def _push_again(self, told: LiveChange) -> None:
         """Push what changed while the end of an operation was on its way, since that may have come to the hub later."""
-        newest = self._newer.pop(told.unit_id, told)
+        newest = self._newest[told.unit_id]
         if newest != told:
-            self._unpushed[told.unit_id] = newest
-            self._has_unpushed.set()
+            self._push(newest)
 
     async def _push_changes(self) -> None:
         pause_s = _FIRST_PAUSE_S
         while True:
             await self._has_unpushed.wait()
             self._has_unpushed.clear()
-            sending, self._unpushed = self._unpushed, {}
+            self._sending, self._unpushed = self._unpushed, {}
             try:
-                await self._link.push(list(sending.values()))
-                self._pushed |= sending
+                await self._link.push(list(self._sending.values()))
+                self._sending = {}
                 pause_s = _FIRST_PAUSE_S
             except NotFound:
                 # A hub of the public kind has no such place; it asks by refreshing.
-                self._pushed |= sending
+                self._sending = {}
             except ConfigHubError as error:
                 _LOG.info("live states are sent again: %s", error)
-                self._unpushed = sending | self._unpushed
+                self._unpushed = self._sending | self._unpushed
+                self._sending = {}
                 self._has_unpushed.set()
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, self._longest_pause_s)
