@@ -151,6 +151,33 @@ def test_a_bulk_apply_takes_the_place_of_what_waited_and_ends_the_hand_brake(eag
     assert [delivery.payload.revision_num for delivery in eager.take()] == [3]
 
 
+def test_a_bulk_apply_of_what_waits_already_asks_no_more_of_the_store_for_more_units(dev: Field) -> None:
+    chosen = Listing(where="Slug IN ('a', 'b', 'c', 'd', 'e', 'f')")
+
+    def statements() -> int:
+        asked: list[str] = []
+
+        def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            # Each that is woken is told by a message of its own.
+            if "pg_notify" not in statement:
+                asked.append(statement)
+
+        event.listen(dev.scene.hub.database.writer, "before_cursor_execute", note)
+        applying.apply_units(dev.scene.hub, dev.scene.caller, chosen)
+        event.remove(dev.scene.hub.database.writer, "before_cursor_execute", note)
+        return len(asked)
+
+    made = [dev.unit("a"), dev.unit("b")]
+    applying.apply_units(dev.scene.hub, dev.scene.caller, chosen)
+    of_two = statements()
+    made += [dev.unit(slug) for slug in "cdef"]
+    applying.apply_units(dev.scene.hub, dev.scene.caller, chosen)
+
+    assert statements() == of_two
+    assert all(dev.statuses(unit)[-2:] == ["Canceled", "Pending"] for unit in made)
+    assert len(dev.take()) == 6
+
+
 def test_a_bulk_apply_queues_no_text_that_came_after_it_looked_at_the_gates(dev: Field) -> None:
     hub = dev.scene.hub
     if hub.database.is_sqlite:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import event, insert
 
 from confighub.hub.hub import Hub
 from confighub.hub.store.work_queue import live_states
-from confighub.hub.usecases import functions, units
+from confighub.hub.usecases import applying, functions, units
 from confighub.hub.usecases.gates import closed_gates
 from confighub.hub.usecases.listing import Listing
 from confighub.records.functions import FunctionInvocationsRequest
@@ -102,6 +104,65 @@ def test_the_gate_of_a_trigger_is_looked_at_again_when_the_unit_is_applied(hub: 
 
     assert gates_now(hub, web) == ["refs/vet-references"]
     assert scene.get(web).apply_gates == {"refs/vet-references": True}
+
+
+@contextmanager
+def looks_at_the_space(hub: Hub) -> Iterator[list[str]]:
+    """Collect the statements that read the texts of a whole space."""
+    found: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("SELECT units.unit_id, blobs.content"):
+            found.append(statement)
+
+    event.listen(hub.database.writer, "before_cursor_execute", note)
+    yield found
+    event.remove(hub.database.writer, "before_cursor_execute", note)
+
+
+def test_the_texts_of_a_space_are_read_once_when_a_unit_goes(hub: Hub, scene: Scene) -> None:
+    space = scene.space("dev")
+    scene.make("Trigger", space, slug="refs", function_name="vet-references")
+    settings = scene.unit(space, "settings", SETTINGS)
+    needing = [scene.unit(space, slug, NEEDY) for slug in "abc"]
+
+    with looks_at_the_space(hub) as found:
+        units.delete_unit(hub, scene.caller, settings.unit_id or "", space_id=space)
+
+    assert len(found) == 1
+    assert all(scene.get(unit).apply_gates == {"refs/vet-references": True} for unit in needing)
+    # What is remembered ends with the use case.
+    scene.unit(space, "settings-again", SETTINGS)
+    assert all(scene.get(unit).apply_gates == {} for unit in needing)
+
+
+def test_the_texts_of_a_space_are_read_once_by_a_bulk_apply(hub: Hub, scene: Scene) -> None:
+    space = scene.space("dev")
+    scene.make("Trigger", space, slug="refs", function_name="vet-references")
+    worker = scene.make("BridgeWorker", space, slug="worker")
+    target = scene.make("Target", space, slug="there", provider_type="Laptop", bridge_worker_id=worker.bridge_worker_id)
+    scene.unit(space, "settings", SETTINGS)
+    for slug in "abc":
+        scene.unit(space, slug, NEEDY, target_id=target.target_id)
+
+    with looks_at_the_space(hub) as found:
+        answers = applying.apply_units(hub, scene.caller, Listing(where="Slug IN ('a', 'b', 'c')"))
+
+    assert [answer.action is not None for answer in answers] == [True] * 3
+    assert len(found) == 1
+
+
+def test_a_unit_that_goes_closes_no_budget(hub: Hub, scene: Scene) -> None:
+    space = scene.space("dev")
+    amounts = call("vet-budget", "1000", "0.04", "0.004").arguments
+    scene.make("Trigger", space, slug="budget", function_name="vet-budget", arguments=amounts)
+    gone, left = scene.unit(space, "gone"), scene.unit(space, "left")
+
+    with looks_at_the_space(hub) as found:
+        units.delete_unit(hub, scene.caller, gone.unit_id or "", space_id=space)
+
+    assert found == []
+    assert gates_now(hub, left) == []
 
 
 def test_policies_are_looked_up_in_the_space_too(scene: Scene) -> None:

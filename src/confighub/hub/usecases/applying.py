@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, or_, select, tuple_
+from sqlalchemy import Connection, Select, delete, or_, select, tuple_
 
 from confighub.errors import ConfigHubError
 from confighub.hub.caller import Caller
@@ -27,7 +27,7 @@ from confighub.hub.usecases.audit import Noted, note_all
 from confighub.hub.usecases.elements import failure
 from confighub.hub.usecases.gates import closed_gates
 from confighub.hub.usecases.listing import Listing, choose_units
-from confighub.hub.usecases.surroundings import LOOK_AROUND
+from confighub.hub.usecases.surroundings import LOOK_AROUND, looked_up_once
 from confighub.records.answers import ResponseError
 from confighub.records.extended import UnitActionResponse
 from confighub.records.units import Unit
@@ -43,7 +43,8 @@ def apply_units(hub: Hub, caller: Caller, selection: Listing, *, is_dry_run: boo
     with hub.write() as tx:
         chosen = choose_units(tx, hub, caller, selection)
         known = _Known.of(tx, chosen)
-        found = [_order(tx, caller, known, unit) for unit in chosen]
+        with looked_up_once(tx):
+            found = [_order(tx, caller, known, unit) for unit in chosen]
         orders = [one for one in found if isinstance(one, queue.Order)]
         if is_dry_run:
             savepoint = tx.begin_nested()
@@ -151,11 +152,11 @@ def _queue(
     tx: Connection, hub: Hub, caller: Caller, known: _Known, orders: Sequence[queue.Order]
 ) -> list[QueuedOperation]:
     """Queue the orders in place of what waited, and end the hand-brakes."""
-    for order in orders:
-        if order.unit.unit_id in known.waiting:
-            queue.cancel_waiting(tx, hub, order.unit.unit_id)
-        if order.unit.unit_id in known.braked:
-            holds.release(tx, order.unit.unit_id, kind=holds.OLDER_REVISION)
+    ids = {order.unit.unit_id or "" for order in orders}
+    queue.cancel_waiting(tx, hub, ids & known.waiting)
+    for some in portions(sorted(ids & known.braked)):
+        braked = holds_table.c.kind == holds.OLDER_REVISION, holds_table.c.unit_id.in_(some)
+        tx.execute(delete(holds_table).where(*braked))
     noted = [Noted("apply", order.unit, detail={"RevisionNum": order.revision_num}) for order in orders]
     note_all(tx, hub, caller, UNIT, noted)
     return queue.enqueue_all(tx, hub, caller, orders)

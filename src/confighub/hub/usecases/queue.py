@@ -60,7 +60,7 @@ def enqueue(tx: Connection, hub: Hub, caller: Caller, unit: Unit, target: Target
     An apply that no worker has taken yet is canceled by a newer apply or destroy.
     """
     if about["action"] in ("Apply", "Destroy"):
-        cancel_waiting(tx, hub, unit.unit_id)
+        cancel_waiting(tx, hub, [unit.unit_id])
     sha = _sha_of(tx, unit.unit_id, about["revision_num"])
     (operation,) = enqueue_all(tx, hub, caller, [Order(unit, target, sha=sha, **about)])
     return operation
@@ -211,13 +211,13 @@ def _columns_of(numbers: lifecycle.Numbers) -> dict[str, int]:
     }
 
 
-def cancel_waiting(tx: Connection, hub: Hub, unit_id: str | None) -> None:
-    """Cancel the applies of the unit that no worker has taken yet: a newer operation takes their place."""
+def cancel_waiting(tx: Connection, hub: Hub, unit_ids: Iterable[str | None]) -> None:
+    """Cancel the applies of the units that no worker has taken yet: newer operations take their place."""
     c = queued_operations.c
-    waiting = select(queued_operations).where(
-        c.unit_id == unit_id, c.action == "Apply", c.status == "Pending", c.attempts == 0
-    )
-    found = tx.execute(waiting).all()
+    waiting = c.action == "Apply", c.status == "Pending", c.attempts == 0
+    query = select(queued_operations).where(*waiting).order_by(c.cursor_id).with_for_update()
+    wanted = sorted({one for one in unit_ids if one})
+    found = [row for some in portions(wanted) for row in tx.execute(query.where(c.unit_id.in_(some)))]
     move_all(tx, hub, [Move(operation, "Canceled", message=SUPERSEDED) for operation in found])
 
 

@@ -2,13 +2,15 @@
 
 fields(tx, unit, functions) -> dict: fields of a function's context, empty unless one of the functions looks around
 now(tx, unit_id, revision_num, stored) -> dict[str, bool]: the gates of a revision, those that look around as of now
+looked_up_once(tx): a block in which what stands around is looked up once, though the transaction writes
 look_at_neighbours(tx, hub, caller, unit): look again at the gates that the unit's change may have opened in its space,
     or that its end may have closed
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -18,15 +20,17 @@ from sqlalchemy import Connection, select, update
 from confighub.hub.caller import Caller
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import SPACE, UNIT
-from confighub.hub.store.database import remembered
+from confighub.hub.store.database import _MEMORY, remembered
 from confighub.hub.store.entities import units
 from confighub.hub.store.history import blobs, gate_results
 from confighub.hub.store.rows import columns, record
 from confighub.hub.store.work_queue import live_states
 from confighub.hub.usecases.fillings import revision_text
+from confighub.records.spaces import Space
 from confighub.records.units import Unit
 
-LOOK_AROUND = frozenset({"vet-budget", "vet-network-policy", "vet-references"})
+BUDGET = "vet-budget"
+LOOK_AROUND = frozenset({BUDGET, "vet-network-policy", "vet-references"})
 """The functions that look at other units of the space."""
 
 
@@ -106,7 +110,7 @@ def now(tx: Connection, unit_id: str, revision_num: int, stored: dict[str, bool]
     if not asked:
         return stored
     unit = record(UNIT, tx.execute(select(*columns(UNIT)).where(units.c.unit_id == unit_id)).one())
-    space = record(SPACE, tx.execute(select(*columns(SPACE)).where(SPACE.id_column == unit.space_id)).one())
+    space = remembered(tx, ("space around", unit.space_id), lambda: _space(tx, unit.space_id))
     calls = gates.triggers_of(tx, unit.space_id, "Mutation", unit.toolchain_type)
     chosen = [call for call in calls if call.gate in asked]
     text = revision_text(tx, unit_id, revision_num)
@@ -125,18 +129,41 @@ def look_at_neighbours(tx: Connection, hub: Hub, caller: Caller, unit: Unit, *, 
 
     calls = gates.triggers_of(tx, unit.space_id, "Mutation", unit.toolchain_type)
     names = [call.gate for call in calls if _looks_around(call.gate)]
+    if is_gone:
+        # What a space costs only falls.
+        names = [name for name in names if not name.endswith(f"/{BUDGET}")]
     if not names:
         return
     g = gate_results.c
     heads = (g.unit_id == units.c.unit_id) & (g.revision_num == units.c.head_revision_num)
     asked = select(g.unit_id, g.revision_num).join(units, heads).distinct()
     asked = asked.where(g.closed.is_(not is_gone), g.gate.in_(names), units.c.space_id == unit.space_id)
-    for row in tx.execute(asked.where(units.c.deleted_at.is_(None), units.c.unit_id != unit.unit_id)).all():
-        own = g.unit_id == row.unit_id, g.revision_num == row.revision_num
-        stored = {one.gate: one.closed for one in tx.execute(select(g.gate, g.closed).where(*own))}
-        found = now(tx, row.unit_id, row.revision_num, stored)
-        if found != stored:
-            still = gates.store_gates(tx, row.unit_id, row.revision_num, found)
-            changed = update(units).where(units.c.unit_id == row.unit_id)
-            tx.execute(changed.values(apply_gates=still, version=units.c.version + 1))
-            work.apply_if_due(tx, hub, caller, row.unit_id)
+    neighbours = tx.execute(asked.where(units.c.deleted_at.is_(None), units.c.unit_id != unit.unit_id)).all()
+    with looked_up_once(tx):
+        for row in neighbours:
+            own = g.unit_id == row.unit_id, g.revision_num == row.revision_num
+            stored = {one.gate: one.closed for one in tx.execute(select(g.gate, g.closed).where(*own))}
+            found = now(tx, row.unit_id, row.revision_num, stored)
+            if found != stored:
+                still = gates.store_gates(tx, row.unit_id, row.revision_num, found)
+                changed = update(units).where(units.c.unit_id == row.unit_id)
+                tx.execute(changed.values(apply_gates=still, version=units.c.version + 1))
+                work.apply_if_due(tx, hub, caller, row.unit_id)
+
+
+@contextmanager
+def looked_up_once(tx: Connection) -> Iterator[None]:
+    """Let what stands around units be looked up once in this block, which changes no text, trigger or live state."""
+    if tx.get_execution_options().get(_MEMORY) is not None:
+        yield
+        return
+    tx.execution_options(**{_MEMORY: {}})
+    try:
+        yield
+    finally:
+        tx.execution_options(**{_MEMORY: None})
+
+
+def _space(tx: Connection, space_id: str | None) -> Space:
+    space: Space = record(SPACE, tx.execute(select(*columns(SPACE)).where(SPACE.id_column == space_id)).one())
+    return space
