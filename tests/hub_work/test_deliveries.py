@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Connection, select, text
 
 from confighub.errors import NotFound
+from confighub.hub.store.work_queue import queued_operations
 from confighub.hub.usecases import deliveries, people, results, work, workers
 from confighub.hub.usecases.listing import Listing
 from confighub.hub.usecases.results import PushedLiveState
@@ -181,6 +184,36 @@ def test_reports_are_about_the_unit_of_their_operation_whatever_they_claim(dev: 
     assert answers == [None, None]
     assert dev.now(unit).live_revision_num == 1
     assert [(one.status, one.message) for one in dev.events(unit)] == [("Completed", "ready after all")]
+
+
+def test_reports_take_operations_one_after_the_other(dev: Field) -> None:
+    hub, c = dev.scene.hub, queued_operations.c
+    if hub.database.is_sqlite:
+        pytest.skip("an SQLite store has one writer, so nobody waits in a circle")
+    for slug in "abc":
+        dev.apply(dev.unit(slug))
+    first, second, third = dev.take()
+    reported = [dev.result(first, "Progressing"), dev.result(second), dev.result(third, "Progressing")]
+
+    def lock(tx: Connection, taken: Taken) -> None:
+        own = c.queued_operation_id == taken.payload.queued_operation_id
+        tx.execute(select(c.cursor_id).where(own).with_for_update(nowait=True)).one()
+
+    with ThreadPoolExecutor() as threads:
+        with hub.write() as tx:
+            lock(tx, second)
+            answers = threads.submit(results.record_results, hub, dev.worker, reported)
+            waiting = text("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            while tx.execute(waiting).first() is None:
+                tx.execute(text("SELECT pg_stat_clear_snapshot()"))
+            lock(tx, third)
+        assert answers.result() == [None] * 3
+
+    assert [dev.events(unit)[-1].status for unit in map(dev.scene.by_slug, "abc")] == [
+        "Progressing",
+        "Completed",
+        "Progressing",
+    ]
 
 
 def test_ends_that_come_together_let_newer_heads_be_applied_by_themselves(eager: Field) -> None:

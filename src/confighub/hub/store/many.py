@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Table, bindparam, insert, update
+from sqlalchemy import Column, Connection, Table, bindparam, insert, select, update
 
 T = TypeVar("T")
 
@@ -22,6 +22,18 @@ def portions(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """Yield the items in order, so many at a time as one question may name."""
     for start in range(0, len(items), PORTION):
         yield items[start : start + PORTION]
+
+
+def lock_all(tx: Connection, key: Column[Any], ordered: Sequence[Any]) -> None:
+    """Keep others from the rows with those values of ``key``, ascending, until the transaction ends.
+
+    Taken in one order, so that two processes on a PostgreSQL do not wait for each other in a circle.
+    """
+    # SQLite has one writer anyway.
+    if tx.dialect.name == "sqlite":
+        return
+    for some in portions(ordered):
+        tx.execute(select(key).where(key.in_(some)).order_by(key).with_for_update()).all()
 
 
 def insert_all(tx: Connection, table: Table, rows: Sequence[Row]) -> None:

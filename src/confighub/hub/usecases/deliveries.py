@@ -63,7 +63,10 @@ def renew_leases(hub: Hub, *, stream: str) -> None:
         if tx.execute(select(c.cursor_id).where(*own).limit(1)).first() is None:
             return
     with hub.write() as tx:
-        tx.execute(update(queued_operations).where(*own).values(lease_until=_lease_end(hub)))
+        # In the order in which others take them: see ``lock_all``.
+        ordered = select(c.cursor_id).where(*own).order_by(c.cursor_id).with_for_update()
+        renewed = update(queued_operations).where(c.cursor_id.in_(ordered))
+        tx.execute(renewed.values(lease_until=_lease_end(hub)))
 
 
 def end_leases(tx: Connection, hub: Hub, *, stream: str) -> int:

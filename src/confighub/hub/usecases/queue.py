@@ -19,7 +19,7 @@ from confighub.hub.hub import Hub
 from confighub.hub.kinds import UNIT
 from confighub.hub.store.entities import units
 from confighub.hub.store.history import revisions
-from confighub.hub.store.many import insert_all, portions, update_all
+from confighub.hub.store.many import insert_all, lock_all, portions, update_all
 from confighub.hub.store.rows import columns, own_id, record
 from confighub.hub.store.work_queue import queued_operations, unit_events
 from confighub.records.units import Unit
@@ -119,8 +119,9 @@ def move_all(tx: Connection, hub: Hub, moves: Sequence[Move]) -> None:
     """Set each operation and its event to what its move says; no operation is moved twice."""
     now = hub.now()
     key = "queued_operation_id"
-    # In one order, so that two processes on a PostgreSQL do not wait for each other in a circle.
     ordered = sorted(moves, key=lambda one: one.operation.cursor_id)
+    # Whoever moves an operation has it, and its event goes with it; the updates come grouped by their columns.
+    lock_all(tx, queued_operations.c.cursor_id, [one.operation.cursor_id for one in ordered])
     rows = [(one.operation.queued_operation_id, _moved(one, now)) for one in ordered]
     update_all(tx, queued_operations.c[key], [(operation_id, own) for operation_id, (own, _) in rows])
     events = [(operation_id, event) for operation_id, (_, event) in rows]

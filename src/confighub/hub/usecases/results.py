@@ -21,7 +21,7 @@ from confighub.hub.hub import Hub
 from confighub.hub.kinds import SPACE, UNIT
 from confighub.hub.store.entities import bridge_workers, spaces, targets, units
 from confighub.hub.store.history import applications
-from confighub.hub.store.many import insert_all_if_absent, portions, upsert_all
+from confighub.hub.store.many import insert_all_if_absent, lock_all, portions, upsert_all
 from confighub.hub.store.rows import columns, own_id, record
 from confighub.hub.store.work_queue import live_states, queued_operations
 from confighub.hub.usecases import heads, queue, remote_functions, trigger_answers, work
@@ -328,6 +328,8 @@ def _live_of(report: _Report) -> Live:
 def _keep_live(tx: Connection, hub: Hub, found: list[Live]) -> None:
     now = hub.now()
     known = [(unit_id, {**values, "updated_at": now}) for unit_id, values in found if values]
+    known.sort(key=lambda live: live[0])
+    lock_all(tx, live_states.c.unit_id, [unit_id for unit_id, _ in known])
     upsert_all(tx, live_states.c.unit_id, known)
     for unit_id, _ in known:
         hub.wake(tx, unit_id)
