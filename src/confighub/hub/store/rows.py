@@ -9,6 +9,7 @@ from sqlalchemy import Column, Connection, Row, Table, delete, insert
 
 from confighub.hub.kinds import Kind
 from confighub.hub.store.entities import labels
+from confighub.hub.store.many import insert_all_if_absent
 from confighub.records.base import NIL_ID
 
 
@@ -52,15 +53,7 @@ def insert_row(tx: Connection, table: Table, values: dict[str, Any]) -> int:
 
 def insert_if_absent(tx: Connection, table: Table, **values: Any) -> None:
     """Insert the row unless one with its key is there already."""
-    # One dialect is in use and the other is heavy, so neither is imported at the top.
-    if tx.dialect.name == "sqlite":
-        from sqlalchemy.dialects import sqlite
-
-        tx.execute(sqlite.insert(table).values(**values).on_conflict_do_nothing())
-    else:
-        from sqlalchemy.dialects import postgresql
-
-        tx.execute(postgresql.insert(table).values(**values).on_conflict_do_nothing())
+    insert_all_if_absent(tx, table, [values])
 
 
 def index_labels(tx: Connection, kind: Kind, entity_id: str, found: dict[str, str]) -> None:
