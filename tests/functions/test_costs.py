@@ -121,8 +121,25 @@ def test_a_budget_names_what_has_no_figure() -> None:
     assert details == ["Deployment web: container web requests no memory; it has no figure and is left out"]
 
 
-def test_a_budget_that_is_no_amount_is_refused() -> None:
-    arguments = [FunctionArgument(value=one) for one in ("much", "0.05", "0.01")]
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\n"
+        "spec: {scaleTargetRef: {kind: Deployment, name: web}, minReplicas: confighubplaceholder, maxReplicas: 4}\n",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: text\nspec: text\n",
+        WEB.replace("name: web,", "name: api,").replace("{requests: {cpu: 500m, memory: 1Gi}}", "all"),
+        "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nspec: {scaleTargetRef: web, metrics: [x]}\n",
+    ],
+)
+def test_a_text_that_fits_no_schema_beside_it_stops_no_budget(odd: str) -> None:
+    passed, _ = vetted(WEB, "1000", odd)
+
+    assert passed
+
+
+@pytest.mark.parametrize("budget", ["much", "NaN", "Infinity", "-1"])
+def test_a_budget_that_is_no_amount_is_refused(budget: str) -> None:
+    arguments = [FunctionArgument(value=one) for one in (budget, "0.05", "0.01")]
     answer = invoke(WEB, [FunctionInvocation(function_name="vet-budget", arguments=arguments)])
 
     assert not answer.success

@@ -149,7 +149,7 @@ def objects_of_all(texts: Iterable[str]) -> tuple[list[Object], list[str]]:
 
 
 def _workload(one: Object, scalers: Sequence[Object]) -> Workload:
-    metadata, spec = one.get("metadata") or {}, _pod_spec(one)
+    metadata, spec = _map(one.get("metadata")), _pod_spec(one)
     kind, namespace, name = str(one["kind"]), str(metadata.get("namespace") or ""), str(metadata.get("name") or "")
     containers = tuple(_container(item) for item in _list(spec, "containers"))
     starting = _list(spec, "initContainers")
@@ -158,13 +158,15 @@ def _workload(one: Object, scalers: Sequence[Object]) -> Workload:
     pod, why = _pod((*containers, *beside), first)
     if kind in _UNCOUNTED:
         pod, why = None, _UNCOUNTED[kind]
-    fewest = most = _count(one)
+    fewest = most = _whole(_map(one.get("spec")).get("replicas"), 1)
     scaled_by: tuple[str, ...] = ()
     for scaler in scalers:
         if _scales(scaler, kind=kind, namespace=namespace, name=name):
-            bounds = scaler.get("spec") or {}
-            fewest, most = int(bounds.get("minReplicas") or 1), int(bounds.get("maxReplicas") or 1)
+            bounds = _map(scaler.get("spec"))
+            fewest, most = _whole(bounds.get("minReplicas"), 1), _whole(bounds.get("maxReplicas"), None)
             scaled_by = _measures(bounds)
+    if fewest is None or most is None:
+        pod, why, fewest, most = None, "its number of replicas is not a number", 0, 0
     version = str(one.get("apiVersion") or "")
     return Workload(version, kind, namespace, name, containers, fewest, most, pod, why, scaled_by)
 
@@ -180,8 +182,8 @@ def _pod(together: Sequence[Container], first: Sequence[Container]) -> tuple[Amo
 
 
 def _container(item: Object) -> Container:
-    resources = item.get("resources") or {}
-    requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
+    resources = _map(item.get("resources"))
+    requests, limits = _map(resources.get("requests")), _map(resources.get("limits"))
     cpu, memory = _amount(requests.get("cpu")), _amount(requests.get("memory"))
     cpu_limit, memory_limit = _amount(limits.get("cpu")), _amount(limits.get("memory"))
     return Container(
@@ -202,35 +204,43 @@ def _amount(value: Any) -> Decimal | None:
         return None
 
 
-def _count(one: Object) -> int:
-    replicas = (one.get("spec") or {}).get("replicas")
-    return replicas if isinstance(replicas, int) else 1
+def _map(value: Any) -> Object:
+    """Return a map; what is none counts as one without entries, since texts are kept before they fit a schema."""
+    return value if isinstance(value, dict) else {}
+
+
+def _whole(value: Any, otherwise: int | None) -> int | None:
+    """Return a number of replicas, the other one for none given, None for what is no such number."""
+    if value is None:
+        return otherwise
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _pod_spec(one: Object) -> Object:
-    spec = one.get("spec") or {}
+    spec = _map(one.get("spec"))
     if one.get("kind") == "Pod":
         return dict(spec)
     if one.get("kind") == "CronJob":
-        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
-    return dict((spec.get("template") or {}).get("spec") or {})
+        spec = _map(_map(spec.get("jobTemplate")).get("spec"))
+    return dict(_map(_map(spec.get("template")).get("spec")))
 
 
 def _list(spec: Object, key: str) -> list[Object]:
-    return [item for item in spec.get(key) or [] if isinstance(item, dict)]
+    found = spec.get(key)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
 def _scales(scaler: Object, *, kind: str, namespace: str, name: str) -> bool:
-    named = (scaler.get("spec") or {}).get("scaleTargetRef") or {}
-    own = str((scaler.get("metadata") or {}).get("namespace") or "")
+    named = _map(_map(scaler.get("spec")).get("scaleTargetRef"))
+    own = str(_map(scaler.get("metadata")).get("namespace") or "")
     # one without a namespace is for the place that its unit is applied to, which is the workload's
     return (named.get("kind"), named.get("name")) == (kind, name) and (own == namespace or not (own and namespace))
 
 
 def _measures(bounds: Object) -> tuple[str, ...]:
     """Return the resources that an autoscaler goes by; CPU when it says nothing, as in autoscaling/v1."""
-    metrics = bounds.get("metrics")
+    metrics = _list(bounds, "metrics")
     if not metrics:
         return ("cpu",)
-    named = ((one.get("resource") or one.get("containerResource") or {}).get("name") for one in metrics)
+    named = (_map(one.get("resource") or one.get("containerResource")).get("name") for one in metrics)
     return tuple(str(name) if name else "other metrics" for name in named)

@@ -90,9 +90,12 @@ def _vet_network_policy(work: Work, _: list[Any]) -> Any:
 
 def _vet_budget(work: Work, arguments: list[Any]) -> Any:
     try:
-        budget, cpu, memory = (Decimal(str(one)) for one in arguments[:3])
+        budget, cpu, memory = amounts = [Decimal(str(one)) for one in arguments[:3]]
+        are_amounts = all(one.is_finite() and one >= 0 for one in amounts)
     except InvalidOperation:
-        raise Failed(f"not three amounts in US dollars: {', '.join(map(str, arguments))}") from None
+        are_amounts = False
+    if not are_amounts:
+        raise Failed(f"not three amounts in US dollars: {', '.join(map(str, arguments))}")
     own = [data for at in range(len(work.documents)) if isinstance(data := work.data(at), dict)]
     if not any(one.get("kind") == costs.SCALER for one in own) and not costs.workloads(own):
         return result(True)
