@@ -183,7 +183,7 @@ def test_a_piece_at_the_end_is_left_out(hub: Hub, scene: Scene, kept: journal.Jo
     assert rows(tmp_path / "new" / "hub.sqlite") == whole
 
 
-@pytest.mark.parametrize("damage", ["log missing", "log damaged", "no base", "store there"])
+@pytest.mark.parametrize("damage", ["log missing", "log damaged", "last log damaged", "no base", "store there"])
 def test_a_journal_that_is_not_whole_makes_no_store(
     hub: Hub, scene: Scene, kept: journal.Journal, tmp_path: Path, damage: str
 ) -> None:
@@ -197,10 +197,11 @@ def test_a_journal_that_is_not_whole_makes_no_store(
     new.parent.mkdir()
     if damage == "log missing":
         logs[-2].unlink()
-    elif damage == "log damaged":
-        content = bytearray(logs[-2].read_bytes())
+    elif damage.endswith("damaged"):
+        log = logs[-1] if damage.startswith("last") else logs[-2]
+        content = bytearray(log.read_bytes())
         content[100] ^= 255
-        logs[-2].write_bytes(content)
+        log.write_bytes(content)
     elif damage == "no base":
         next(kept.folder.glob("base-*")).unlink()
     else:

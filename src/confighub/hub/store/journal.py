@@ -246,8 +246,12 @@ def restore_journal(folder: Path, store: Path) -> Replayed:
     for place, log in enumerate(logs):
         done, torn = _replay(draft, log)
         pages += done
-        if torn and not _goes_on(log, logs[place + 1 :]):
-            raise BadRequest(f"{log} is damaged after {done} pages", hint="what is before it: remove it and the later")
+        good = log.stat().st_size - torn
+        if torn and not _goes_on(log, good, logs[place + 1 :]):
+            raise BadRequest(
+                f"{log} is damaged after {done} pages, and commits that were answered are behind",
+                hint=f"to do without them: truncate -s {good} {log}, and move the later logs away",
+            )
     with closing(sqlite3.connect(draft)) as connection:
         found = connection.execute("PRAGMA integrity_check").fetchone()[0]
     if found != "ok":
@@ -271,12 +275,15 @@ def _replay(store: Path, log: Path) -> tuple[int, int]:
     return pages, log.stat().st_size - _HEADER_BYTES - max(pages, 0) * frame_bytes
 
 
-def _goes_on(log: Path, later: list[Path]) -> bool:
-    """Tell whether nothing was to come after the log, or the next one has all of it again.
+def _goes_on(log: Path, good: int, later: list[Path]) -> bool:
+    """Tell whether nothing is missing behind the good part: the next log has all of it again, or no commit follows.
 
-    A process that dies while it copies leaves a piece at the end, which was answered to nobody.
+    A process that dies while it copies leaves a piece without its commit at the end, which was answered to nobody.
     """
-    return not later or later[0].read_bytes()[:_HEADER_BYTES] == log.read_bytes()[:_HEADER_BYTES]
+    if later:
+        return later[0].read_bytes()[:_HEADER_BYTES] == log.read_bytes()[:_HEADER_BYTES]
+    with log.open("rb") as opened:
+        return _end_of_commits(opened.fileno(), _HEADER_BYTES) <= good
 
 
 def _end_of_commits(wal: int, start: int) -> int:
