@@ -181,6 +181,18 @@ def test_several_ports_leave_the_port_open(scene: Scene, space: str) -> None:
     assert told(scene.text(web)) == ["database", "confighubplaceholder"]
 
 
+def test_a_second_port_in_front_is_not_taken_for_the_first(scene: Scene, space: str) -> None:
+    web = scene.unit(space, "web", ASKING)
+    provider = scene.unit(space, "database", database(5432))
+    link(scene, space, web, provider)
+
+    text = scene.text(provider)
+    scene.edit(provider, "  ports:\n", "  ports:\n    - name: metrics\n      port: 9187\n")
+
+    assert "9187" in scene.text(provider) != text
+    assert told(scene.text(web)) == ["database", '"5432"']
+
+
 def test_variables_that_nobody_names_stay_open(scene: Scene, space: str) -> None:
     web, provider = scene.unit(space, "web", ASKING), scene.unit(space, "cache", database(5432).replace("PG", "CACHE_"))
 

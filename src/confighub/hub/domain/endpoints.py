@@ -7,7 +7,8 @@ The Service names the variables, and a container asks by one of them that is sti
         confighub.com/host-for: PGHOST         value: confighubplaceholder
         confighub.com/port-for: PGPORT
 
-The host is the Service's name, so both live in one namespace. This is ours: the public library knows references alone.
+The host is the Service's name, so both live in one namespace. A port is offered by a Service that has one: which of
+several is meant would be told by their order alone. This is ours: the public library knows references alone.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ def offered(text: str) -> list[Endpoint]:
         if host_for := notes.get(HOST_FOR):
             found.append(Endpoint(info, "metadata.name", str(host_for), info.resource_name_without_scope))
         ports = get(data, ("spec", "ports"))
-        for at, port in enumerate(ports if isinstance(ports, list) else ()):
-            if (port_for := notes.get(PORT_FOR)) and isinstance(port, dict) and "port" in port:
-                found.append(Endpoint(info, f"spec.ports.{at}.port", str(port_for), str(port["port"])))
+        only = ports[0] if isinstance(ports, list) and len(ports) == 1 else None
+        if (port_for := notes.get(PORT_FOR)) and isinstance(only, dict) and "port" in only:
+            found.append(Endpoint(info, "spec.ports.0.port", str(port_for), str(only["port"])))
     return found
 
 
