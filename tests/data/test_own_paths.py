@@ -56,6 +56,18 @@ def test_records_that_there_are_stay_as_they_are() -> None:
     assert with_own_paths(own, ours, []) == own
 
 
+def test_what_an_earlier_upgrade_brought_there_takes_nothing_along_now() -> None:
+    info = ResourceInfo(resource_type="v1/Service", resource_name="/shop", resource_name_without_scope="shop")
+    brought = {"spec.selector": MutationInfo(mutation_type="Update", index=2, predicate=True)}
+    own = [ResourceMutation(info, MutationInfo(mutation_type="None", predicate=True), brought)]
+
+    merged = upgrade(
+        base=BASE, ours=BASE, theirs=THEIRS, own=with_own_paths(own, BASE, own_paths({ANNOTATION: SELECTOR}))
+    )
+
+    assert merged.text == BASE.replace("None", "ClientIP")
+
+
 def test_an_annotation_names_several_and_nonsense_names_none() -> None:
     text = "v1/Service spec.selector, apps/v1/Deployment spec.replicas,,nonsense"
 

@@ -42,10 +42,11 @@ def with_own_paths(own: Sequence[ResourceMutation], text: str, paths: Sequence[O
             continue
         blank = ResourceMutation(info, MutationInfo(mutation_type="None", predicate=True))
         known = guarded.get(_key(blank), blank)
+        kept = {path: one for path, one in known.path_mutation_map.items() if path not in chosen or not one.predicate}
         guarded[_key(blank)] = ResourceMutation(
             known.resource,
             known.resource_mutation_info,
-            chosen | known.path_mutation_map,
+            chosen | kept,
             known.aliases,
             known.aliases_without_scopes,
         )
