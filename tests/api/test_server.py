@@ -61,6 +61,7 @@ def test_users_and_tokens_are_managed_while_the_hub_serves(hub_process: HubProce
         (f"postgresql+psycopg://hub:secret-word@{TOO_LONG}/hub", f"failed to resolve host '{TOO_LONG}'"),
         ("mysql://hub:secret-word@127.0.0.1/hub", "SQLite or PostgreSQL, not in mysql"),
         ("hub:secret-word", "the database's URL cannot be read"),
+        ("postgresql://hub:secret-word@127.0.0.1:PORT/hub", "the database's URL cannot be read"),
     ],
 )
 def test_a_database_that_cannot_be_had_is_told_in_one_line(url: str, says: str) -> None:

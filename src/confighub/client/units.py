@@ -106,7 +106,7 @@ class Units(Collection):
     def hold(self, *, where: str, reason: str, ttl_s: int, holder: str = "") -> Records:
         """Keep every match from being applied by itself, for at most ``ttl_s``; returns ``UnitID`` of each.
 
-        ``holder`` names the operation that holds them, empty for a person; a hold ends for its own holder only.
+        ``holder`` names the operation that holds them, empty for a person; the end of an operation ends its own alone.
         """
         body = {"Reason": reason, "TTLSeconds": ttl_s} | ({"Holder": holder} if holder else {})
         return self._bulk_act("/unit/hold", body, where=where, include="")

@@ -70,6 +70,9 @@ def import_unit(call: Call) -> Any:
     return queued(call, work.import_unit(call.hub, call.caller, request, space_id=space_id, unit_id=unit_id))
 
 
+_LONGEST_HOLD_S = 10 * 365 * 86_400
+
+
 def apply_units(call: Call) -> Any:
     """Queue the head of every unit that matches."""
     return many(applying.apply_units(call.hub, call.caller, chosen(call), is_dry_run=call.flag("dry_run")))
@@ -78,8 +81,8 @@ def apply_units(call: Call) -> Any:
 def hold_units(call: Call) -> Any:
     """Keep every unit that matches from applying by itself."""
     request = call.record(HoldRequest)
-    if request.ttl_seconds < 0:
-        raise BadRequest("TTLSeconds is not below zero")
+    if not 0 <= request.ttl_seconds <= _LONGEST_HOLD_S:
+        raise BadRequest(f"TTLSeconds is from 0 (no end) to {_LONGEST_HOLD_S} (ten years)")
     reason, ttl_s, holder = request.reason, request.ttl_seconds, request.holder
     found = work.hold_units(call.hub, call.caller, chosen(call), reason=reason, ttl_s=ttl_s, holder=holder)
     return [HeldUnit(unit_id=unit_id) for unit_id in found]

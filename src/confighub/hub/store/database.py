@@ -38,8 +38,9 @@ def _understood(text: str) -> URL:
     hint = "write postgresql://USER:PASSWORD@HOST:PORT/NAME, or name a folder with --data"
     try:
         url = make_url(text)
-    except ArgumentError as error:
-        raise BadRequest("the database's URL cannot be read", hint=hint) from error
+    except (ArgumentError, ValueError):
+        # neither says more, and the text may hold a password
+        raise BadRequest("the database's URL cannot be read", hint=hint) from None
     kind = url.get_backend_name()
     if kind not in ("sqlite", "postgresql", "postgres"):
         raise BadRequest(f"a hub keeps its store in SQLite or PostgreSQL, not in {kind}", hint=hint)
