@@ -34,11 +34,12 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 @dataclass
 class Deployed:
-    """A project whose dev was deployed on a cluster, with what the commands printed."""
+    """A project whose dev was deployed on a cluster, with what the commands printed and the cluster had then."""
 
     system: System
     plane: Plane
     said: dict[str, str]
+    first: dict[str, Any]
 
     @property
     def kube(self) -> Kube:
@@ -60,7 +61,7 @@ def deployed(control_plane: Plane) -> Iterator[Deployed]:
             said["setup"] = system.must("setup-worker", "dev", "--kubeconfig", str(control_plane.kubeconfig)).out
             said["secrets"] = system.must("traderx", "secrets", "create", "dev").out
             said["deploy"] = system.must("ordered-apply", "dev").out
-            yield Deployed(system, control_plane, said)
+            yield Deployed(system, control_plane, said, deployments(control_plane.kube, "dev"))
         finally:
             end(system)
 
@@ -88,7 +89,7 @@ def test_one_command_makes_the_worker_its_target_and_points_every_unit(deployed:
 @pytest.mark.requirement("R-094", "R-105")
 def test_services_come_up_in_order_each_after_the_one_before_is_ready(deployed: Deployed) -> None:
     """The cluster's own clock, in seconds, says when each was made and when the one before was available."""
-    found = deployments(deployed.kube, "dev")
+    found = deployed.first
     made = {name: one["metadata"]["creationTimestamp"] for name, one in found.items()}
     available = {
         name: condition["lastTransitionTime"]
