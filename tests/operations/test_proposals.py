@@ -116,3 +116,41 @@ def test_a_proposal_that_cannot_be_read_is_told(dev: Stage) -> None:
     assert proposals.read({**change_set, "Annotations": {}}, space="dev") is None
     with pytest.raises(BadRequest, match="the proposal of change set odd cannot be read"):
         proposals.read(change_set, space="dev")
+
+
+def cut_off(stage: Stage, written: Proposal) -> None:
+    """Leave the units as a process does that is killed after the first of them."""
+    first = written.units[0]
+    stage.hub.units.hold(where=f"UnitID = '{first.unit_id}'", reason="x", ttl_s=600, holder="change-set")
+    calls = [call(name, *values) for name, values in first.calls]
+    stage.hub.functions.invoke(calls, where=f"UnitID = '{first.unit_id}'", space_id=stage.space_id)
+
+
+def test_what_was_cut_off_between_two_units_is_shown_and_goes_on(dev: Stage) -> None:
+    web, api = dev.unit("web"), dev.unit("api")
+    written = proposals.write(dev.hub, proposal(dev, ("web", web), ("api", api)))
+    assert not proposals.is_begun(dev.hub, written)
+    cut_off(dev, written)
+
+    assert proposals.is_begun(dev.hub, written)
+    assert [len(one.diff) > 0 for one in proposals.show(dev.hub, written)] == [True, True]
+    with proposals.held(dev.hub, written):
+        proposals.make(dev.hub, written)
+
+    assert heads(dev) == {"web": 2, "api": 2}
+    assert replicas(dev, web)
+    assert replicas(dev, api)
+    (made,) = proposals.find(dev.hub, space=dev.space, space_id=dev.space_id)
+    assert (made.is_made, proposals.is_begun(dev.hub, made)) == (True, False)
+
+
+def test_a_change_that_somebody_else_made_is_told_with_what_was_cut_off(dev: Stage) -> None:
+    web, api = dev.unit("web"), dev.unit("api")
+    written = proposals.write(dev.hub, proposal(dev, ("web", web), ("api", api)))
+    cut_off(dev, written)
+    dev.hub.functions.invoke([call("set-replicas", 2)], space_id=dev.space_id, where=f"UnitID = '{api}'")
+
+    with pytest.raises(Conflict, match=r"api \(revision 1 then, 2 now\)") as refused:
+        proposals.show(dev.hub, written)
+
+    assert "an earlier try changed web" in str(refused.value)

@@ -12,6 +12,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 
@@ -28,6 +29,7 @@ _HOLD_S = 600
 _HOLDER = "change-set"
 
 Calls = list[tuple[str, tuple[Scalar, ...]]]
+Stand = Literal["before", "done", "moved"]
 
 
 class ProposedUnit(msgspec.Struct, frozen=True):
@@ -125,24 +127,38 @@ def withdraw(hub: HubClient, proposal: Proposal) -> None:
 def show(hub: HubClient, proposal: Proposal) -> list[Shown]:
     """Return what the proposal makes of each unit; nothing is changed.
 
-    Raises: Conflict when a unit has changed since it was proposed, naming it; BadRequest when it is made already.
+    A unit that is already as the proposal makes it is no obstacle: whoever was making it may have been cut off.
+    Raises: Conflict when a unit has changed otherwise since it was proposed, naming it; BadRequest when it is made
+    already and nothing of it waits to be applied.
     """
-    if proposal.is_made:
+    if proposal.is_made and not is_begun(hub, proposal):
         raise BadRequest(f"change set {proposal.slug} of {proposal.space} is made already")
     now = _units(hub, proposal)
+    stands = {one.slug: _stand(hub, proposal, one, now.get(one.unit_id)) for one in proposal.units}
     moved = [
         f"{one.slug} (revision {one.revision} then, {now[one.unit_id]['HeadRevisionNum']} now)"
         if one.unit_id in now
         else f"{one.slug} (deleted)"
         for one in proposal.units
-        if one.unit_id not in now or now[one.unit_id]["HeadRevisionNum"] != one.revision
+        if stands[one.slug] == "moved"
     ]
     if moved:
+        done = ", ".join(slug for slug, stand in stands.items() if stand == "done")
         raise Conflict(
             f"units of {proposal.space} changed since change set {proposal.slug} was proposed: {', '.join(moved)}",
-            hint="nothing was changed; have it proposed again",
+            hint=f"an earlier try changed {done}" if done else "nothing was changed; have it proposed again",
         )
     return [_shown(hub, proposal, one, now[one.unit_id]) for one in proposal.units]
+
+
+def is_begun(hub: HubClient, proposal: Proposal) -> bool:
+    """Tell whether whoever made or applied the proposal was cut off: units have its text, and not all of it runs."""
+    found = _units(hub, proposal)
+    units = [(one, found[one.unit_id]) for one in proposal.units if one.unit_id in found]
+    if proposal.is_made:
+        units = [(one, now) for one, now in units if now.get("LiveRevisionNum")]
+        units = [(one, now) for one, now in units if now["LiveRevisionNum"] != now["HeadRevisionNum"]]
+    return any(_stand(hub, proposal, one, now) == "done" for one, now in units)
 
 
 def refuse_closed(proposal: Proposal, shown: Iterable[Shown], *, approve: bool, command: str) -> None:
@@ -168,13 +184,15 @@ def refuse_closed(proposal: Proposal, shown: Iterable[Shown], *, approve: bool, 
 def make(hub: HubClient, proposal: Proposal) -> list[str]:
     """Make the change in all units, or in none; returns the ids of those that were live. Nothing is applied.
 
+    Units that an earlier try has changed already stay so.
     Call it while they are ``held``, else a worker may apply some of them meanwhile.
     Raises: Conflict, ConfigHubError with the unit that failed; then every unit is as it was.
     """
     show(hub, proposal)
-    done: list[ProposedUnit] = []
+    now = _units(hub, proposal)
+    done = [one for one in proposal.units if _stand(hub, proposal, one, now[one.unit_id]) == "done"]
     try:
-        for one in proposal.units:
+        for one in [one for one in proposal.units if one not in done]:
             done.append(one)
             answers = hub.functions.invoke(
                 [call(name, *values) for name, values in one.calls],
@@ -186,7 +204,8 @@ def make(hub: HubClient, proposal: Proposal) -> list[str]:
             if refused or not answers:
                 error = (refused[0].get("Error") or {}) if refused else {}
                 raise ConfigHubError(f"{one.slug} was not changed: {error.get('Message') or 'it is not there'}")
-        _record_end(hub, proposal)
+        if not proposal.is_made:
+            _record_end(hub, proposal)
     except ConfigHubError:
         take_back(hub, proposal, done)
         raise
@@ -229,13 +248,38 @@ def _ensured(records: Collection, record: Wire, *, space_id: str) -> str:
 
 
 def _shown(hub: HubClient, proposal: Proposal, one: ProposedUnit, unit: Wire) -> Shown:
-    before = b64decode(unit.get("Data") or "").decode()
+    before = _text_before(hub, proposal, one, unit)
     text = edited(before, one.calls)
     change: Wire = {"Data": b64encode(text.encode()).decode()}
     tried = hub.units.patch(one.unit_id, change, space_id=proposal.space_id, dry_run="true")
     diff = tuple(difflib.unified_diff(before.splitlines(), text.splitlines(), lineterm="", n=1))[2:]
     gates = tuple(sorted(name for name, closed in (tried.get("ApplyGates") or {}).items() if closed))
     return Shown(one, text, diff, gates, bool(unit.get("LiveRevisionNum")))
+
+
+def _stand(hub: HubClient, proposal: Proposal, one: ProposedUnit, unit: Wire | None) -> Stand:
+    """Return whether the unit has the text that it had when it was proposed, the one that the calls make, or neither.
+
+    Texts tell, not numbers of revisions: whoever made the change, or took it back, may have been cut off.
+    """
+    if unit is None:
+        return "moved"
+    if unit["HeadRevisionNum"] == one.revision:
+        return "before"
+    before, text = _text_before(hub, proposal, one, unit), _text(unit)
+    if text == edited(before, one.calls):
+        return "done"
+    return "before" if text == before else "moved"
+
+
+def _text_before(hub: HubClient, proposal: Proposal, one: ProposedUnit, unit: Wire) -> str:
+    if unit["HeadRevisionNum"] == one.revision:
+        return _text(unit)
+    return _text(hub.units.revision(one.unit_id, one.revision, space_id=proposal.space_id))
+
+
+def _text(record: Wire) -> str:
+    return b64decode(record.get("Data") or "").decode()
 
 
 def _units(hub: HubClient, proposal: Proposal) -> dict[str, Wire]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -18,9 +19,18 @@ from confighub.functions.costs import Cost
 from confighub.operations import deploy, proposals
 from confighub.operations.cost.advice import Advice, Risk, Rules, advise
 from confighub.operations.cost.comparing import costs_of, differences, of_promotion, signed, whole
-from confighub.operations.cost.optimizer import Advised, Report, analyse, carry_out, proposals_of, receipts, write
+from confighub.operations.cost.optimizer import (
+    Advised,
+    Report,
+    analyse,
+    carry_out,
+    cut_off,
+    proposals_of,
+    receipts,
+    write,
+)
 from confighub.operations.cost.spaces import SpaceCost, live_objects, read_spaces
-from confighub.operations.cost.usage import Usage
+from confighub.operations.cost.usage import Found, Usage, Window
 from confighub.operations.drift.watched import Watched, find_watched
 from confighub.operations.plan import in_order
 from confighub.operations.promote import preview
@@ -228,3 +238,60 @@ def test_live_state_is_read_as_json_and_as_yaml() -> None:
     assert read('[{"kind": "Deployment"}]') == ["Deployment"]
     assert live_objects({"LiveState": b64encode(b"a: [").decode()}) is None
     assert live_objects({}) is None
+
+
+@pytest.mark.parametrize("is_made", [False, True])
+def test_a_change_set_that_was_cut_off_goes_on_and_is_not_withdrawn(dev: Stage, is_made: bool) -> None:
+    web, api = dev.unit("web", text=sized()), dev.unit("api", order=2, text=sized())
+    with PlayedWorker(dev.worker, as_written):
+        bring_up(dev)
+        newer = proposals_of(report_of(dev, replace(HALF, cpu_cores=0.2)))
+        (proposal,) = write(dev.hub, proposals_of(report_of(dev)))
+        assert cut_off(dev.hub, watched(dev)) == []
+        if is_made:
+            proposals.make(dev.hub, proposal)
+        else:
+            (first,) = [one for one in proposal.units if one.slug == "web"]
+            calls = [call(name, *values) for name, values in first.calls]
+            dev.hub.functions.invoke(calls, where=f"UnitID = '{web}'", space_id=dev.space_id)
+
+        (kept,) = write(dev.hub, newer)
+        (begun,) = cut_off(dev.hub, watched(dev))
+        receipt = carry_out(dev.hub, begun, watched(dev), prices(), OPTIONS, print)
+
+        assert (kept.slug, begun.slug, begun.is_made) == (proposal.slug, proposal.slug, is_made)
+        assert receipt.saved > 0
+        assert [head_of(dev, web), head_of(dev, api)] == [2, 2]
+        space = cost_of(dev)
+        assert space.head_cost == space.live_cost
+        assert cut_off(dev.hub, watched(dev)) == []
+
+
+class Told:
+    """Usage of everything in the namespaces, whoever's it is."""
+
+    def read(self, namespaces: Iterable[str], *, seconds: float, end: float) -> tuple[Window, Found]:
+        return Window(end, seconds, 3.0), {(name, "Deployment", "web", "web"): HALF for name in namespaces}
+
+
+def test_usage_that_may_be_of_another_space_gives_no_advice(new_stage: Callable[..., Stage]) -> None:
+    prod, region = new_stage(environment="prod"), new_stage(environment="prod")
+    for stage in (prod, region):
+        stage.unit("web", text=sized().replace("metadata: {name: NAME", "metadata: {namespace: shop, name: NAME"))
+    rules = Rules(window_s=120, at_least_s=60, points=10)
+    for stage in (prod, region):
+        with PlayedWorker(stage.worker, as_written):
+            units = deploy.read_units(stage.hub, stage.space_id)
+            made = in_order(space=stage.space, space_id=stage.space_id, units=units)
+            deploy.deploy(stage.hub, made, deploy.Options(approve=True, command="x", timeout_s=20.0), print)
+    both = find_watched(prod.hub, [prod.space, region.space], sets=(), filters=())
+
+    report = analyse(prod.hub, both, prices(), source=Told(), rules=rules, now=0.0)
+    alone = analyse(prod.hub, watched(prod), prices(), source=Told(), rules=rules, now=0.0)
+
+    assert report.advised == ()
+    assert [one.why for _, one in report.silent] == [
+        f"usage does not tell it from the same one of {name}: name one place with --space and --match"
+        for name in (region.space, prod.space)
+    ]
+    assert len(alone.advised) == 1

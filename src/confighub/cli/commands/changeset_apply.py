@@ -54,7 +54,8 @@ def apply(call: Call) -> None:
     found = the_record(call, KIND)
     change_set, end = found["ChangeSet"], found.get("EndTag") or {}
     proposal = proposals.read(change_set, space=str((found.get("Space") or {}).get("Slug") or ""))
-    if proposal and not proposal.is_made and call.text("to") != "start":
+    goes_on = bool(proposal and (not proposal.is_made or proposals.is_begun(call.hub, proposal)))
+    if proposal and goes_on and call.text("to") != "start":
         _make(call, found, proposal)
         return
     side = call.text("to") or ("end" if end else "start")
@@ -101,7 +102,11 @@ def _make(call: Call, found: Wire, proposal: Proposal) -> None:
     if call.is_dry_run:
         call.out.say(f"dry run: change set {proposal.slug} can be made: {proposal.why}")
         return
-    units = _members(call, found)
+    # where they stood when it was proposed: an earlier try may have changed some of them
+    stood = {one.unit_id: one.revision for one in proposal.units}
+    units = [
+        {**one, "HeadRevisionNum": stood.get(one["UnitID"], one["HeadRevisionNum"])} for one in _members(call, found)
+    ]
     try:
         with proposals.held(call.hub, proposal):
             live = proposals.make(call.hub, proposal)

@@ -25,6 +25,9 @@ from confighub.operations.proposals import Proposal, ProposedUnit
 
 _UNORDERED = 1_000_000
 
+_Key = tuple[str, str, str, str]
+"""Namespace, kind, name and container, by which usage is told."""
+
 
 @dataclass(frozen=True)
 class Advised:
@@ -159,8 +162,9 @@ def analyse(
     window, found = source.read(namespaces, seconds=rules.window_s, end=now)
     advised: list[Advised] = []
     silent: list[tuple[UnitCost, NoAdvice]] = []
+    places = _places(spaces)
     for unit in (unit for space in spaces for unit in space.units):
-        for one in _advise(unit, found, rules):
+        for one in _advise(unit, found, rules, places):
             if isinstance(one, Advice):
                 advised.append(Advised(unit, one))
             else:
@@ -168,15 +172,33 @@ def analyse(
     return Report(spaces, tuple(advised), tuple(silent), rules, window)
 
 
-def _advise(unit: UnitCost, found: Found, rules: Rules) -> Iterable[Advice | NoAdvice]:
+def _places(spaces: Iterable[SpaceCost]) -> dict[_Key, set[str]]:
+    """Return the spaces in which each container is: usage does not tell whose it is where there are several."""
+    places: dict[_Key, set[str]] = defaultdict(set)
+    for space in spaces:
+        for workload in (workload for unit in space.units for workload in unit.head):
+            for container in workload.containers:
+                places[workload.namespace, workload.kind, workload.name, container.name].add(space.slug)
+    return places
+
+
+def _advise(unit: UnitCost, found: Found, rules: Rules, places: Mapping[_Key, set[str]]) -> Iterable[Advice | NoAdvice]:
     for workload in unit.head:
         for container in workload.containers:
-            why = _unasked(unit, workload.why)
+            key = (workload.namespace, workload.kind, workload.name, container.name)
+            why = _unasked(unit, workload.why) or _unclear(unit, places[key])
             if why or unit.price is None:
                 yield NoAdvice(workload, container, why)
                 continue
-            used: Usage | None = found.get((workload.namespace, workload.kind, workload.name, container.name))
+            used: Usage | None = found.get(key)
             yield advise(workload, container, used, unit.price.rates, rules)
+
+
+def _unclear(unit: UnitCost, spaces: set[str]) -> str:
+    others = sorted(spaces - {unit.space})
+    if not others:
+        return ""
+    return f"usage does not tell it from the same one of {', '.join(others)}: name one place with --space and --match"
 
 
 def _unasked(unit: UnitCost, why: str) -> str:
@@ -201,12 +223,32 @@ def proposals_of(report: Report, *, up_to: Risk = Risk.HIGH) -> list[Proposal]:
 
 
 def write(hub: HubClient, wanted: Sequence[Proposal]) -> list[Proposal]:
-    """Write proposals down, in place of those of the optimizer in the same spaces that nobody made."""
-    for one in wanted:
-        for old in proposals.find(hub, space=one.space, space_id=one.space_id):
-            if is_ours(old) and not old.is_made and old.slug != one.slug:
-                proposals.withdraw(hub, old)
-    return [proposals.write(hub, one) for one in wanted]
+    """Write proposals down, in place of those of the optimizer in the same spaces that nobody made.
+
+    One that was cut off while it was made or applied stays, and is returned instead of a newer one of its space.
+    """
+    return [_written(hub, one) for one in wanted]
+
+
+def _written(hub: HubClient, wanted: Proposal) -> Proposal:
+    ours = [one for one in proposals.find(hub, space=wanted.space, space_id=wanted.space_id) if is_ours(one)]
+    for one in ours:
+        if one.slug != wanted.slug and proposals.is_begun(hub, one):
+            return one
+    for one in ours:
+        if not one.is_made and one.slug != wanted.slug:
+            proposals.withdraw(hub, one)
+    return proposals.write(hub, wanted)
+
+
+def cut_off(hub: HubClient, watched: Watched) -> list[Proposal]:
+    """Return the optimizer's proposals of the watched spaces whose making or applying did not end, newest first."""
+    return [
+        one
+        for space in watched.spaces
+        for one in proposals.find(hub, space=str(space["Slug"]), space_id=str(space["SpaceID"]))
+        if is_ours(one) and proposals.is_begun(hub, one)
+    ]
 
 
 def is_ours(proposal: Proposal) -> bool:
@@ -242,6 +284,7 @@ def carry_out(
 ) -> Receipt:
     """Make a proposal, apply what is live of it in order, and return what that saves as it runs.
 
+    One that was cut off goes on where it was.
     Raises: Gated, Conflict before anything is changed; ConfigHubError when a unit did not get ready: then all units
     are as they were, in the hub and where they run.
     """
