@@ -13,6 +13,7 @@ import pytest
 
 from confighub.errors import BadRequest
 from confighub.operations.alerts import PAGERDUTY_URL, Alert, Receiver, pagerduty_from, send
+from tests.operations.answering import Answering
 
 Got = list[tuple[str, dict[str, Any]]]
 
@@ -88,3 +89,33 @@ def test_slack_gets_the_channel_that_is_named(inbox: tuple[str, Got]) -> None:
 
     assert [body.get("channel") for _, body in got] == ["#incidents", None]
     assert got[0][1]["blocks"][0]["text"]["text"].startswith(":rotating_light: *Drift detected*\n• image is x")
+
+
+@pytest.mark.parametrize("url", ["http://h:x", "http://[", "http://a b", "ftp://h", "https://", "http://h\n", "h"])
+def test_what_is_no_web_address_is_refused_when_it_is_given(url: str) -> None:
+    with pytest.raises(BadRequest, match="alerts go to an http or https address"):
+        Receiver(url)
+
+
+def test_an_address_is_never_shown_whole() -> None:
+    assert "T0/B0/secret" not in repr(Receiver("https://hooks.slack.com/services/T0/B0/secret", "slack"))
+    with pytest.raises(BadRequest) as refused:
+        Receiver("ftp://hooks.slack.com/services/T0/B0/secret", "slack")
+    assert str(refused.value) == "alerts go to an http or https address, not to ftp://hooks.slack.com"
+
+
+def test_an_answer_that_is_none_is_told_and_never_raised() -> None:
+    with Answering(b"nonsense\r\n\r\n") as url:
+        told = send(drift("critical"), Receiver(f"{url}/secret"))
+
+    assert told == "the alert was not delivered to 127.0.0.1: BadStatusLine"
+
+
+def test_slack_gets_no_link_or_mention_that_nobody_wrote(inbox: tuple[str, Got]) -> None:
+    url, got = inbox
+
+    send(Alert("x", "a <!channel> & b", "info", lines=("<http://evil>",)), Receiver(url, "slack"))
+
+    ((_, body),) = got
+    assert body["text"] == "a &lt;!channel&gt; &amp; b"
+    assert body["blocks"][0]["text"]["text"].endswith("a &lt;!channel&gt; &amp; b*\n• &lt;http://evil&gt;")

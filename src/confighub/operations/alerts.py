@@ -5,6 +5,7 @@ One that is not delivered is told, never raised.
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.request
 from collections.abc import Mapping
@@ -41,18 +42,32 @@ class Alert:
 
 @dataclass(frozen=True)
 class Receiver:
-    """Where alerts go, and in which form. ``channel`` is Slack's, ``key`` PagerDuty's routing key."""
+    """Where alerts go, and in which form. ``channel`` is Slack's, ``key`` PagerDuty's routing key.
 
-    url: str
+    The path of an address may be a secret, as that of Slack's webhooks is, so no more than its host is ever shown.
+    """
+
+    url: str = field(repr=False)
     format: Format = "webhook"
     channel: str = ""
     key: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
-        if urlsplit(self.url).scheme not in ("http", "https"):
-            raise BadRequest(f"alerts go to an http or https address, not to {self.url}")
+        if not is_web_address(self.url):
+            raise BadRequest(f"alerts go to an http or https address, not to {_place(self.url)}")
         if self.format == "pagerduty" and not self.key:
             raise BadRequest("PagerDuty needs the routing key of a service", hint="set PAGERDUTY_ROUTING_KEY")
+
+
+def is_web_address(url: str) -> bool:
+    """Tell whether it is an http or https address with a host, and a port that can be."""
+    try:
+        place = urlsplit(url)
+        # reading the port is what refuses one that is no number
+        is_whole = place.scheme in ("http", "https") and bool(place.hostname) and place.port != 0
+    except ValueError:
+        return False
+    return is_whole and all(" " < letter != "\x7f" for letter in url)
 
 
 def pagerduty_from(environ: Mapping[str, str]) -> Receiver:
@@ -71,9 +86,21 @@ def send(alert: Alert, receiver: Receiver) -> str:
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S):  # noqa: S310
             return ""
-    except OSError as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         host = urlsplit(url).hostname
-        return f"the alert was not delivered to {host}: {str(error).lower() or type(error).__name__}"
+        # what is no answer is told by its kind: the words may quote the address
+        why = str(error).lower() if isinstance(error, OSError) else ""
+        return f"the alert was not delivered to {host}: {why or type(error).__name__}"
+
+
+def _place(url: str) -> str:
+    """Return scheme and host of what was given as an address, no more of it."""
+    try:
+        place = urlsplit(url)
+        host = place.hostname or ""
+    except ValueError:
+        return "what is no address"
+    return f"{place.scheme}://{host}" if place.scheme and host else "what is no address"
 
 
 def _webhook(alert: Alert, _: Receiver) -> Any:
@@ -89,11 +116,16 @@ def _webhook(alert: Alert, _: Receiver) -> Any:
 
 def _slack(alert: Alert, receiver: Receiver) -> Any:
     """Source: Slack's incoming webhooks, ``text`` with blocks."""
-    text = f"{_MARKS[alert.severity]} *{alert.title}*"
-    more = "\n".join(f"• {line}" for line in alert.lines)
+    text = f"{_MARKS[alert.severity]} *{_escaped(alert.title)}*"
+    more = "\n".join(f"• {_escaped(line)}" for line in alert.lines)
     blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": f"{text}\n{more}"[:2900]}}]
     named = {"channel": receiver.channel} if receiver.channel else {}
-    return {"text": alert.title, "blocks": blocks, **named}
+    return {"text": _escaped(alert.title), "blocks": blocks, **named}
+
+
+def _escaped(text: str) -> str:
+    """Return the text without what Slack reads as a link or a mention. Source: Slack's "Escaping text"."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _alertmanager(alert: Alert, _: Receiver) -> Any:
