@@ -6,6 +6,7 @@ Source: Prometheus HTTP API v1.
 
 from __future__ import annotations
 
+import http.client
 import json
 import math
 import os
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from confighub.errors import BadRequest, RetryLater
+from confighub.operations.alerts import is_web_address
 
 TOKEN_VARIABLE = "CONFIGHUB_PROMETHEUS_TOKEN"  # noqa: S105 the name of a variable
 """The variable that holds a bearer token, for servers that ask for one; it is never written down."""
@@ -52,11 +54,11 @@ class Prometheus:
     timeout_s: float = 5.0
 
     def __post_init__(self) -> None:
-        place = urlsplit(self.url)
-        if place.scheme not in ("http", "https") or not place.hostname:
+        if not is_web_address(self.url):
             raise BadRequest(
                 f"not the address of a Prometheus: {self.url}", hint="write it like http://prometheus.monitoring:9090"
             )
+        place = urlsplit(self.url)
         if place.username or place.password:
             raise BadRequest(
                 "a password does not belong into the address of a Prometheus", hint=f"set {TOKEN_VARIABLE} instead"
@@ -65,8 +67,8 @@ class Prometheus:
     def vector(self, query: str, *, at_s: float | None = None) -> list[Series]:
         """Return what the query finds now, or at a moment; empty when there is no such series.
 
-        Values that are no numbers are left out. Raises: RetryLater when the server cannot be asked; BadRequest when
-        it refuses the query.
+        Values that are no finite numbers are left out. Raises: RetryLater when the server cannot be asked; BadRequest
+        when it refuses the query.
         """
         found = self._ask("query", query=query, **({} if at_s is None else {"time": f"{at_s:.3f}"}))
         if found.get("resultType") == "scalar":
@@ -76,7 +78,7 @@ class Prometheus:
         else:
             raise BadRequest(f"the query gives a {found.get('resultType')}, not numbers of one moment: {query}")
         read = [Series(dict(row["metric"]), float(row["value"][1])) for row in rows]
-        return [one for one in read if not math.isnan(one.value)]
+        return [one for one in read if math.isfinite(one.value)]
 
     def matrix(self, query: str, *, start_s: float, end_s: float, step_s: float) -> list[Course]:
         """Return what the query finds from start to end, one point a step; empty when there is no such series."""
@@ -85,7 +87,7 @@ class Prometheus:
         return [
             Course(
                 dict(row["metric"]),
-                tuple((float(at_s), float(value)) for at_s, value in row["values"] if not math.isnan(float(value))),
+                tuple((float(at_s), float(value)) for at_s, value in row["values"] if math.isfinite(float(value))),
             )
             for row in found.get("result") or []
         ]
@@ -106,7 +108,7 @@ class Prometheus:
             said = _reason(error)
             if error.code in (400, 422):
                 raise BadRequest(f"Prometheus refuses the query {query['query']}: {said}") from error
-        except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
+        except (OSError, http.client.HTTPException, ValueError, AttributeError, KeyError, TypeError) as error:
             raise RetryLater(f"the Prometheus at {self.url} cannot be asked: {error}") from error
         raise RetryLater(f"the Prometheus at {self.url} cannot be asked: {said}")
 
@@ -114,5 +116,5 @@ class Prometheus:
 def _reason(error: urllib.error.HTTPError) -> str:
     try:
         return str(json.load(error)["error"])
-    except (ValueError, KeyError, TypeError, OSError):
+    except (ValueError, KeyError, TypeError, OSError, http.client.HTTPException):
         return f"HTTP {error.code}"

@@ -6,6 +6,8 @@ the series are those of the laptop's ingress.
 
 from __future__ import annotations
 
+import http.client
+import math
 import re
 import urllib.request
 from collections.abc import Iterable, Mapping
@@ -70,17 +72,18 @@ def fetch(url: str) -> str:
     try:
         with urllib.request.urlopen(url, timeout=_ANSWER_TIMEOUT_S) as answer:  # noqa: S310 checked above
             return str(answer.read().decode())
-    except (OSError, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise RetryLater(f"the metrics at {url} cannot be read: {error}") from error
 
 
 def samples(text: str) -> list[Sample]:
-    """Return the samples as name, labels, value; lines that are none are left out."""
+    """Return the samples as name, labels, value; lines that are none, or without a finite value, are left out."""
     found = []
     for line in text.splitlines():
         if match := _SAMPLE.match(line):
             labels = {name: re.sub(r"\\(.)", r"\1", value) for name, value in _LABEL.findall(match[2])}
-            found.append((match[1], labels, float(match[3])))
+            if (value := _number(match[3])) is not None:
+                found.append((match[1], labels, value))
     return found
 
 
@@ -101,6 +104,14 @@ def counts(found: Iterable[Sample], *, service: str, limit_s: float) -> Counts:
 def restarts(found: Iterable[Sample], *, deployment: str) -> int:
     """Return how often the programs of a Deployment's replicas were started again."""
     return sum(int(value) for name, labels, value in found if name == RESTARTS and labels["deployment"] == deployment)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _bound(text: str) -> float:
