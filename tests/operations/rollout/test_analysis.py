@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from confighub.operations.rollout import blue_green
 from confighub.operations.rollout.analysis import Analysis, Limits, Trial
 from confighub.operations.rollout.metrics import Counts, Reading
 from confighub.operations.rollout.schedule import SEED, Need
@@ -134,3 +135,11 @@ def test_of_200_rollouts_of_an_equal_version_as_few_are_taken_back_as_stated(
     alarms = sum(whole_rollout(dice, error_rate=error_rate, slow_rate=slow_rate) for _ in range(200))
 
     assert alarms <= Limits().false_alarms * 200
+
+
+@pytest.mark.parametrize(
+    ("before", "needs"),
+    [({}, ()), ({"prometheus": "http://p"}, ("error rate",)), ({"trades": "no"}, ("error rate",))],
+)
+def test_a_colour_needs_an_error_rate_wherever_somebody_counts(before: dict[str, str], needs: tuple[str, ...]) -> None:
+    assert blue_green.needs_of(before) == needs

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from confighub.errors import RetryLater
 from confighub.operations.rollout.metrics import Counts, Reading, counts, fetch, restarts, samples
+from confighub.operations.rollout.queries import KNOWN, filled
 from confighub.runtime.metrics import Requests, gauges
+from tests.operations.answering import Answering
 
 
 def exposition() -> str:
@@ -44,3 +48,22 @@ def test_counters_that_began_anew_are_no_difference() -> None:
 def test_metrics_that_cannot_be_read_are_an_error_not_a_zero(address: str) -> None:
     with pytest.raises(RetryLater):
         fetch(address)
+
+
+@pytest.mark.parametrize("answer", [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n#"])
+def test_figures_that_are_cut_off_cannot_be_read(answer: bytes) -> None:
+    with Answering(answer) as url, pytest.raises(RetryLater, match="cannot be read"):
+        fetch(url)
+
+
+def test_a_sample_without_a_finite_value_is_none() -> None:
+    assert [value for _, _, value in samples('a{b="c"} +Inf\na{b="c"} NaN\na{b="c"} x\na{b="c"} 2\n')] == [2.0]
+
+
+@pytest.mark.parametrize("name", ["nginx", "istio"])
+def test_restarts_of_the_other_colour_are_not_counted(name: str) -> None:
+    query = filled(KNOWN[name].restarts, {"namespace": "prod", "deployment": "shop"})
+    pattern = query.partition('pod=~"')[2].partition('"')[0]
+
+    assert re.fullmatch(pattern, "shop-7f9c4d5b6-x2k9q")
+    assert not re.fullmatch(pattern, "shop-green-7f9c4d5b6-x2k9q")

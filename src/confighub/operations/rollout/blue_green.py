@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,6 +23,7 @@ from confighub.operations.rollout.metrics import Reading
 from confighub.operations.rollout.place import Place
 from confighub.operations.rollout.quarantine import quarantine
 from confighub.operations.rollout.record import Notebook, Record
+from confighub.operations.rollout.schedule import Need
 from confighub.operations.rollout.sources import Source
 from confighub.operations.rollout.steps import BACK, DONE, Breach, Outcome, Step, carry_out
 from confighub.operations.rollout.subject import TEMPORARY, Subject, selector_of, service_of, workload_name
@@ -148,10 +149,11 @@ class BlueGreen:
     def _soak(self) -> str:
         """Return when the soak is over and nothing spoke against the new colour. Raises: Breach."""
         ends = self.record.step_began + self.options.soak_s
-        gives_up = max(ends, time.time()) + (30.0 if self.has_trades else max(30.0, self.options.soak_s))
+        needs = needs_of(self.record.before)
+        gives_up = max(ends, time.time()) + (max(30.0, self.options.soak_s) if needs else 30.0)
         look_s = min(_LOOK_S, max(_SHORTEST_LOOK_S, self.options.soak_s / 10))
         limits = self.options.limits
-        analysis = Analysis(limits, 1, () if self.has_trades else ("error rate",), wants_trials=False)
+        analysis = Analysis(limits, 1, needs, wants_trials=False)
         before, noted, passed = self._look(analysis), time.monotonic(), 0
         address = self.place.address(self.service_slug) if self._trier is not None else ""
         with Trials(self._trier, new=address) as trials:
@@ -280,6 +282,14 @@ class BlueGreen:
             self.place.release([self.old_slug, self.new_slug, self.service_slug])
         except RetryLater as error:
             self.place.say(f"the units stay held for some minutes: {error.message}")
+
+
+def needs_of(before: Mapping[str, str]) -> tuple[Need, ...]:
+    """Return what the requests have to show before the old colour goes, by the rollout's record.
+
+    Where a Prometheus was named, or nothing else looks, no figures are no evidence.
+    """
+    return ("error rate",) if before.get("prometheus") or before.get("trades") == "no" else ()
 
 
 def colours(place: Place, subject: Subject) -> dict[str, str]:

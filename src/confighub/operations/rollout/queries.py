@@ -50,7 +50,10 @@ def _same(requests: str, buckets: str, chosen: str, *, error: str, bound: str, r
 
 
 _SECONDS = r'le=~"$limit(\\.0)?"'
-_POD_RESTARTS = 'kube_pod_container_status_restarts_total{namespace="$namespace",pod=~"$deployment-.+"}'
+# the hash of the ReplicaSet and the pod's own: else shop-green's pods would be counted as shop's too
+_POD_RESTARTS = (
+    'kube_pod_container_status_restarts_total{namespace="$namespace",pod=~"$deployment-[a-z0-9]+-[a-z0-9]{5}"}'
+)
 _NGINX = ("nginx_ingress_controller_requests", "nginx_ingress_controller_request_duration_seconds_bucket")
 
 KNOWN: dict[str, Queries] = {
