@@ -94,3 +94,22 @@ def test_a_start_and_a_kill_for_want_of_memory_are_seen() -> None:
 def test_a_cluster_without_metrics_server_is_told() -> None:
     with pytest.raises(NotFound, match="has no metrics-server, or no such namespace: gone"):
         MetricsServer(Cluster().ask).read(["gone"], seconds=60, end=START)
+
+
+class Silent(Cluster):
+    """A cluster whose metrics-server says nothing of memory for a while."""
+
+    def measured(self) -> list[dict[str, Any]]:
+        found = super().measured()
+        for item in found if self.now < 90 else []:
+            del item["containers"][0]["usage"]["memory"]
+        return found
+
+
+def test_a_moment_without_a_figure_does_not_count_as_zero() -> None:
+    cluster = Silent()
+
+    _, found = MetricsServer(cluster.ask, wait=cluster.wait).read(["shop"], seconds=180, end=START)
+
+    (used,) = found.values()
+    assert (used.points, used.covered_s) == (3, 45.0)

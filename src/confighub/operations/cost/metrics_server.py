@@ -99,8 +99,10 @@ class MetricsServer:
             restarts = int(status.get("restartCount") or 0)
             one = seen.setdefault(key, _Seen({}, {}, owner, restarts))
             used = container.get("usage") or {}
-            one.cpu[moment] = float(quantity.parse(str(used.get("cpu") or "0")).amount)
-            one.memory[moment] = float(quantity.parse(str(used.get("memory") or "0")).amount)
+            # what is not told is no zero: a moment without figures does not count
+            if used.get("cpu") and used.get("memory"):
+                one.cpu[moment] = float(quantity.parse(str(used["cpu"])).amount)
+                one.memory[moment] = float(quantity.parse(str(used["memory"])).amount)
             one.most_restarts = max(one.most_restarts, restarts)
             ended = (status.get("lastState") or {}).get("terminated") or {}
             one.ooms = max(one.ooms, int(ended.get("reason") == "OOMKilled"))
