@@ -97,3 +97,44 @@ def test_values_that_may_be_secret_stay_here() -> None:
     assert facts["differences"][0]["actual"] == "10"
     assert [one["actual"] for one in facts["differences"][1:]] == ["(not sent)"] * 3
     assert facts["differences"][1]["changedBy"] == "kubectl-scale"
+
+
+@pytest.mark.parametrize(
+    ("kind", "steps"),
+    [
+        ("Deployment", ("metadata", "annotations", "note")),
+        (
+            "Deployment",
+            ("spec", "template", "livenessProbe", "httpGet", "httpHeaders", (("name", "Authorization"),), "value"),
+        ),
+        ("Widget", ("spec", "token")),
+        ("Widget", ("spec", "resources", "token")),
+        ("Widget", ("spec", "ports", (("name", "a"),), "comment")),
+        ("ConfigMap", ("data", "image")),
+    ],
+)
+def test_a_value_of_a_place_that_is_not_known_to_be_harmless_stays_here(kind: str, steps: tuple[Any, ...]) -> None:
+    secret = replace(PLACE, kind=kind, steps=steps, expected="s3cret", actual="hunter2")
+
+    facts = facts_of(Drifted({"Slug": "web", "UnitID": "u"}, "shop-prod", "k", (secret,)))
+
+    assert not any(word in str(facts) for word in ("s3cret", "hunter2"))
+    assert (facts["differences"][0]["actual"], facts["differences"][0]["path"] == secret.path) == ("(not sent)", True)
+
+
+def test_what_is_harmless_is_told() -> None:
+    container = ("spec", "template", "spec", "containers", (("name", "web"),))
+    places = [
+        ("metadata", "labels", "team"),
+        (*container, "image"),
+        (*container, "resources", "limits", "cpu"),
+        ("spec", "ports", (("name", "http"),), "port"),
+    ]
+
+    facts = facts_of(
+        Drifted(
+            {"Slug": "web", "UnitID": "u"}, "shop-prod", "k", tuple(replace(PLACE, steps=steps) for steps in places)
+        )
+    )
+
+    assert [one["actual"] for one in facts["differences"]] == ["10"] * 4

@@ -1,4 +1,4 @@
-"""What Claude is told of a drift, so that it can explain it: places, rules, who; values where none is a secret."""
+"""What Claude is told of a drift, so that it can explain it: places, rules, who; values of harmless places alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ from confighub.operations.drift.risk import Risk, risk_of
 from confighub.operations.explaining import Explainer, Explanation
 
 _NOT_SENT = "(not sent)"
+_HARMLESS = re.compile(
+    r"^spec\.replicas$"
+    r"|^metadata\.labels\b"
+    r"|\.image$"
+    r"|\.resources\.(requests|limits)\b"
+    r"|^spec\.(.+\.)?ports\[[^\]]*\]\.(port|targetPort|containerPort|nodePort|hostPort|protocol)$"
+)
+"""Places whose values mean the same in whatever object they are; of all others only that they changed is told."""
 _MAY_BE_SECRET = re.compile(r"\.(env|envFrom|args|command)\b|^(data|stringData|binaryData)\b|^metadata\.annotations\b")
 _MOST = 20
 """So many differences are told of one unit; more make no other explanation."""
@@ -22,7 +30,7 @@ def explain(explainer: Explainer, drifted: Drifted, *, risk: Risk) -> Explanatio
 
 
 def facts_of(drifted: Drifted) -> dict[str, Any]:
-    """Return what may be known outside: without values that may be secret, or that are of high risk."""
+    """Return what may be known outside: values only of known, harmless places, and none of high risk."""
     return {
         "unit": drifted.slug,
         "space": drifted.space,
@@ -33,7 +41,8 @@ def facts_of(drifted: Drifted) -> dict[str, Any]:
 
 def _facts_of(difference: Difference) -> dict[str, Any]:
     risk, rule = risk_of(difference)
-    is_open = risk < Risk.HIGH and not _MAY_BE_SECRET.search(difference.path)
+    path = difference.path
+    is_open = risk < Risk.HIGH and bool(_HARMLESS.search(path)) and not _MAY_BE_SECRET.search(path)
     return {
         "resource": difference.resource,
         "path": difference.path or "the whole object",
