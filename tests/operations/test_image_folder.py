@@ -125,3 +125,42 @@ def test_a_tag_that_is_none_is_refused(tag: str) -> None:
 
 def test_a_tag_may_be_written_with_its_colon() -> None:
     assert refuse_tag(":v1.2.0") == "v1.2.0"
+
+
+def layout(folder: Path, manifest: Any, index: Any = None) -> Path:
+    """Write an archive whose one image has this as its manifest."""
+    content = json.dumps(manifest).encode()
+    digest = hashlib.sha256(content).hexdigest()
+    notes = {"io.containerd.image.name": f"{REPOSITORY}:v1"}
+    listed = {"manifests": [{"digest": f"sha256:{digest}", "size": len(content), "annotations": notes}]}
+    path = folder / "v1.tar"
+    with tarfile.open(path, "w") as tar:
+        files = {
+            "index.json": json.dumps(listed if index is None else index).encode(),
+            f"blobs/sha256/{digest}": content,
+        }
+        for member, text in files.items():
+            entry = tarfile.TarInfo(member)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("manifest", "index", "said"),
+    [
+        ({"manifests": []}, None, "has an image of several platforms"),
+        ({}, None, "does not list layers and a configuration"),
+        ({"layers": [{"digest": "x"}], "config": {}}, None, "does not list layers and a configuration"),
+        ({"layers": 5, "config": {}}, None, "does not list layers"),
+        ([], None, "is no image layout"),
+        ({}, [], "is no image layout"),
+        ({}, {"manifests": ["x"]}, "lists no manifests"),
+        ({}, {"manifests": [{"annotations": ["x"]}]}, "has no image"),
+    ],
+)
+def test_an_archive_of_another_kind_is_refused_in_one_line(
+    tmp_path: Path, manifest: Any, index: Any, said: str
+) -> None:
+    with pytest.raises((BadRequest, NotFound), match=said):
+        push(layout(tmp_path, manifest, index), repository=REPOSITORY, tag="v1", into=tmp_path / "registry")

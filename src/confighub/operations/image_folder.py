@@ -58,19 +58,19 @@ def push(archive: Path, *, repository: str, tag: str, into: Path) -> Pushed:
     """
     layout = into / repository
     with _opened(archive) as tar:
-        described = _find(_member_json(tar, "index.json"), repository, tag, archive)
+        described = _find(_object(_member_json(tar, "index.json"), archive), repository, tag, archive)
         known = _descriptor(layout, tag)
         if known and known["digest"] != described["digest"]:
             raise Conflict(
                 f"{repository}:{tag} is another image already: {known['digest']}",
                 hint="a tag stays what it is; take a new one",
             )
-        manifest = json.loads(_blob(tar, described).read())
+        blobs = (*_parts(tar, described, archive), described)
         new = 0
-        for one in (*manifest["layers"], manifest["config"], described):
+        for one in blobs:
             new += _take_in(_blob(tar, one), one, layout)
     _name(layout, tag, described)
-    size = sum(int(one["size"]) for one in (*manifest["layers"], manifest["config"], described))
+    size = sum(int(one["size"]) for one in blobs)
     return Pushed(repository, tag, str(described["digest"]), size, new)
 
 
@@ -102,13 +102,39 @@ def _opened(archive: Path) -> tarfile.TarFile:
         raise BadRequest(f"{archive} is no archive of images: {error}") from error
 
 
-def _find(index: Any, repository: str, tag: str, archive: Path) -> Descriptor:
+def _parts(tar: tarfile.TarFile, described: Descriptor, archive: Path) -> list[Descriptor]:
+    """Return the layers and the configuration of an image. Raises: BadRequest for what is not one plain image."""
+    name = f"blobs/sha256/{_hex(described)}"
+    manifest = _object(_member_json(tar, name), archive)
+    if "manifests" in manifest:
+        raise BadRequest(f"{archive} has an image of several platforms", hint="build it for one of them")
+    layers, config = manifest.get("layers"), manifest.get("config")
+    listed: list[Any] = [*layers, config] if isinstance(layers, list) else []
+    parts: list[Descriptor] = [one for one in listed if isinstance(one, dict) and isinstance(one.get("size"), int)]
+    if not parts or len(parts) < len(listed):
+        raise BadRequest(f"{archive} is no image layout: {name} does not list layers and a configuration")
+    return parts
+
+
+def _object(found: Any, archive: Path) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise BadRequest(f"{archive} is no image layout: an object is missing")
+    return found
+
+
+def _find(index: dict[str, Any], repository: str, tag: str, archive: Path) -> Descriptor:
     full = f"{repository}:{tag}"
-    for one in index.get("manifests") or []:
-        notes = one.get("annotations") or {}
+    listed = index.get("manifests") or []
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise BadRequest(f"{archive} is no image layout: its index.json lists no manifests")
+    noted = [(one, one.get("annotations") or {}) for one in listed]
+    noted = [(one, notes if isinstance(notes, dict) else {}) for one, notes in noted]
+    for one, notes in noted:
         if notes.get(_NAME_KEY) in (full, f"docker.io/{full}"):
-            return dict(one)
-    names = sorted(str((one.get("annotations") or {}).get(_NAME_KEY)) for one in index.get("manifests") or [])
+            if not isinstance(one.get("size"), int):
+                raise BadRequest(f"{archive} is no image layout: {full} has no size")
+            return {**one, "annotations": notes}
+    names = sorted(str(notes.get(_NAME_KEY)) for _, notes in noted)
     raise NotFound(f"{archive} has no image {full}", hint=f"it has {', '.join(names[:4]) or 'none'}")
 
 
