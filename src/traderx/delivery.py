@@ -14,11 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from confighub.client.collection import quoted
 from confighub.client.transport import Wire
 from confighub.errors import BadRequest, ConfigHubError, NotFound
 from confighub.operations import deploy, image_folder, promote
 from confighub.operations.deploy import Outcome
 from confighub.operations.plan import Plan, Stage
+from confighub.operations.rollout.subject import containers_of
 from traderx import topology
 from traderx.project import read_json, replace_file
 from traderx.site import Site
@@ -45,17 +47,13 @@ class Wanted:
         """The image's name without its tag."""
         return f"{topology.IMAGE_PREFIX}{self.service}"
 
-    @property
-    def unit(self) -> str:
-        """The slug of the unit that runs it."""
-        return f"{self.service}-deployment"
-
 
 @dataclass
 class Delivery:
     """What became of a delivery; ``steps`` are those that ended, with their seconds."""
 
     wanted: Wanted
+    unit: str
     digest: str = ""
     revision: int = 0
     before: int = 0
@@ -69,7 +67,7 @@ class Delivery:
             "image": f"{self.wanted.repository}:{self.wanted.tag}",
             "digest": self.digest,
             "registry": str(self.wanted.registry),
-            "unit": self.wanted.unit,
+            "unit": self.unit,
             "revision": self.revision,
             "ok": not self.failure,
             "reason": self.failure or None,
@@ -80,7 +78,7 @@ class Delivery:
     def next(self) -> str:
         """Return what a person types next."""
         if self.failure:
-            return f"bin/rollback {FIRST} --unit {self.wanted.unit} --to {self.before}" if self.before else ""
+            return f"bin/rollback {FIRST} --unit {self.unit} --to {self.before}" if self.before else ""
         return f"bin/promote {FIRST} staging"
 
 
@@ -96,16 +94,16 @@ def deliver(site: Site, wanted: Wanted, say: Say) -> Delivery:
 
     Raises: ConfigHubError when it ends before dev is told of the image; nothing runs otherwise then.
     """
-    delivery = Delivery(wanted)
-    unit = site.hub.units.find(wanted.unit, space_id=site.space_id(FIRST))["Unit"]
-    delivery.before = int(unit.get("LiveRevisionNum") or 0)
+    # of two colours the active one is meant
+    unit = site.hub.unit(wanted.service, space_id=site.space_id(FIRST))["Unit"]
+    delivery = Delivery(wanted, str(unit["Slug"]), before=int(unit.get("LiveRevisionNum") or 0))
     _step(delivery, "build and push", lambda: _push(site, delivery, say))
     _step(delivery, "tell the catalogue", lambda: _tell_catalogue(site, wanted, say))
-    _step(delivery, "set the image", lambda: _set_image(site, wanted, say))
-    outcome = _step(delivery, "run it", lambda: _run(site, wanted, say))
+    _step(delivery, "set the image", lambda: _set_image(site, wanted, unit, say))
+    outcome = _step(delivery, "run it", lambda: _run(site, wanted, delivery.unit, say))
     failed = outcome.failure
     delivery.failure = failed.reason if failed else ""
-    delivery.revision = outcome.results[0].revision if outcome.results else 0
+    delivery.revision = outcome.results[0].revision
     return delivery
 
 
@@ -145,7 +143,11 @@ def _build(site: Site, wanted: Wanted, say: Say) -> Path:
         )
     say(f"building {wanted.repository}:{wanted.tag} ...")
     asked = [str(builder), "--archive", str(archive), "--tag", wanted.tag, "--service", wanted.service]
-    done = subprocess.run(asked, capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S, check=False)
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        archive.unlink(missing_ok=True)
+        raise ConfigHubError(f"the image was not built within {_BUILD_TIMEOUT_S:g} s") from error
     if done.returncode:
         archive.unlink(missing_ok=True)
         said = (done.stderr or done.stdout).strip().splitlines()
@@ -165,19 +167,29 @@ def _tell_catalogue(site: Site, wanted: Wanted, say: Say) -> None:
             say(f"the catalogue of this machine knows {wanted.repository}:{wanted.tag}")
 
 
-def _set_image(site: Site, wanted: Wanted, say: Say) -> None:
-    text = site.hub.units.data(_unit_id(site, wanted), space_id=site.space_id(FIRST))
-    if f"{wanted.repository}:{wanted.tag}" in text:
-        say(f"{wanted.unit} of {FIRST} has this image already")
+def runs_image(text: str, wanted: Wanted) -> bool:
+    """Tell whether the container of a unit's text has exactly this image, from whatever registry."""
+    image = str((containers_of(text).get(wanted.service) or {}).get("image") or "")
+    full = f"{wanted.repository}:{wanted.tag}"
+    return image == full or image.endswith(f"/{full}")
+
+
+def _set_image(site: Site, wanted: Wanted, unit: Wire, say: Say) -> None:
+    if runs_image(site.hub.units.data(unit["UnitID"], space_id=site.space_id(FIRST)), wanted):
+        say(f"{unit['Slug']} of {FIRST} has this image already")
         return
     promote.set_image(site.hub, space=site.project.space(FIRST), image=f"{wanted.service}=:{wanted.tag}", say=say)
 
 
-def _run(site: Site, wanted: Wanted, say: Say) -> Outcome:
-    """Return once the unit runs at its head; it is applied when its worker does not do that by itself."""
+def _run(site: Site, wanted: Wanted, unit: str, say: Say) -> Outcome:
+    """Return once the unit runs at its head; it is applied when its worker does not do that by itself.
+
+    Raises: NotFound when it is no unit that deployments take along.
+    """
     space, space_id = site.project.space(FIRST), site.space_id(FIRST)
-    where = f"Slug = '{wanted.unit}'"
-    units = tuple(deploy.read_units(site.hub, space_id, where=where))
+    units = tuple(deploy.read_units(site.hub, space_id, where=f"Slug = {quoted(unit)}"))
+    if not units:
+        raise NotFound(f"{space} has no active unit of {wanted.service}: {unit} has the label active=false")
     site.wake_worker(FIRST)
     options = deploy.Options(
         command=f"bin/deliver {wanted.service} {wanted.tag}",
@@ -185,7 +197,3 @@ def _run(site: Site, wanted: Wanted, say: Say) -> Outcome:
         revive=lambda: site.revive(FIRST),
     )
     return deploy.deploy(site.hub, Plan(space, space_id, (Stage(0, units, name=FIRST),)), options, say)
-
-
-def _unit_id(site: Site, wanted: Wanted) -> str:
-    return str(site.hub.units.find(wanted.unit, space_id=site.space_id(FIRST))["Unit"]["UnitID"])

@@ -21,7 +21,9 @@ from traderx.commands.lazy import Seconds, data_option, json_option, saying
     help="The folder in the registry's place; one of the project's state unless given.",
 )
 @click.option(
-    "--archive", type=click.Path(path_type=Path, dir_okay=False), help="Push from this archive instead of building."
+    "--archive",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Push from this archive instead of building.",
 )
 @click.option(
     "--timeout", type=Seconds(), default=60.0, show_default=True, metavar="SECONDS", help="How long dev may take."
