@@ -96,6 +96,14 @@ class Trial:
         self.ends.callback(self._remove, slug)
         return slug
 
+    def remove_leftovers(self) -> None:
+        """Take away what an earlier trial of the pattern left behind when it was ended, the newest first."""
+        prefix = f"{self.project}-pattern-{self.number}-"
+        spaces = [one["Space"] for one in self.site.hub.spaces.list(where="Labels.type = 'pattern'")]
+        left = [one for one in spaces if str(one["Slug"]).startswith(prefix)]
+        for one in sorted(left, key=lambda one: str(one.get("CreatedAt")), reverse=True):
+            self._remove(str(one["Slug"]))
+
     def clone(self, unit: str, *, source: str, to: str) -> None:
         """Clone a unit into a space under its own name."""
         self.cub("unit", "create", "--space", source, "--dest-space", to, "--unit", unit)
@@ -164,15 +172,23 @@ def run(site: Site, numbers: Sequence[int], say: Say) -> list[Wire]:
     from traderx.proofs import PATTERNS
 
     known = {one.number: one for one in PATTERNS}
-    unknown = [str(number) for number in numbers if number not in known]
-    if unknown:
-        raise BadRequest(f"there is no pattern {', '.join(unknown)}", hint=f"they are 1 to {len(known)}")
+    refuse_unknown(numbers)
     state = _state_of_sources(site.project)
     for number in numbers or known:
         result = _prove(site, known[number], state)
         _keep(site.project, number, result)
         say(line_of({**_described(known[number]), "last": result}))
     return [one for one in listed(site.project) if not numbers or one["number"] in numbers]
+
+
+def refuse_unknown(numbers: Sequence[int]) -> None:
+    """Return when each is a pattern's number. Raises: BadRequest."""
+    from traderx.proofs import PATTERNS
+
+    known = {one.number for one in PATTERNS}
+    unknown = [str(number) for number in numbers if number not in known]
+    if unknown:
+        raise BadRequest(f"there is no pattern {', '.join(unknown)}", hint=f"they are 1 to {len(known)}")
 
 
 def listed(project: Project) -> list[Wire]:
@@ -201,6 +217,7 @@ def _prove(site: Site, pattern: Pattern, state: str) -> Wire:
     """Try the pattern and return what came of it; what it made is taken away either way."""
     trial, began, at = Trial(site, pattern.number), time.monotonic(), datetime.now(UTC)
     try:
+        trial.remove_leftovers()
         with trial.ends:
             evidence = pattern.prove(trial)
         outcome = "passed"

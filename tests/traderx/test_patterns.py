@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from confighub.errors import BadRequest
+from tests.api.running import PASSWORD, USER
 from tests.traderx.conftest import Installed
 from traderx import patterns
 from traderx.proofs import PATTERNS
@@ -60,3 +64,23 @@ def test_a_number_that_is_none_is_refused_before_anything_runs(site: Site) -> No
 
     assert patterns.listed(site.project)[0]["last"] is None
     assert len(PATTERNS) == 12
+
+
+def test_what_an_ended_trial_left_behind_is_taken_away_first(site: Site) -> None:
+    environ = os.environ | {"CONFIGHUB_HOME": str(site.project.login_folder), "CONFIGHUB_URL": site.hub.transport.url}
+    login = [str(Path(sys.executable).parent / "cub"), "auth", "login", "--username", USER, "--password-stdin"]
+    subprocess.run(login, env=environ, input=PASSWORD, text=True, check=True, capture_output=True)
+    ended = patterns.Trial(site, 4)
+    for name in ("first", "second"):
+        ended.make_space(name)
+    first, second = (f"{site.project.name()}-pattern-4-{name}" for name in ("first", "second"))
+    ended.clone("web-gui-deployment", source=ended.space(), to=first)
+    ended.clone("web-gui-deployment", source=first, to=second)
+    others = patterns.Trial(site, 5).make_space("first")
+
+    patterns.Trial(site, 4).remove_leftovers()
+
+    left = {one["Space"]["Slug"] for one in site.hub.spaces.list()}
+    assert not left & {first, second}
+    assert others in left
+    site.hub.spaces.delete(site.hub.space_id(others))
