@@ -11,7 +11,7 @@ from confighub.client.collection import quoted
 from confighub.client.functions import call
 from confighub.client.hub import HubClient
 from confighub.errors import BadRequest
-from confighub.operations.promote import preview, promote, report, set_image
+from confighub.operations.promote import preview, promote, refuse_skipping, report, set_image
 from tests.operations.playing import Stage
 
 
@@ -139,3 +139,18 @@ def test_what_the_next_stage_lacks_is_named(chain: Chain) -> None:
 def test_an_image_of_another_form_is_refused(chain: Chain, image: str) -> None:
     with pytest.raises(BadRequest, match=r"given as container=:tag"):
         set_image(chain.hub, space=chain.dev.space, image=image, say=print)
+
+
+def test_a_skipped_stage_is_refused_before_anything_is_set(chain: Chain, new_stage: Callable[..., Stage]) -> None:
+    prod = new_stage(environment="prod")
+    staged = {"space_id": prod.space_id, "upstream_space_id": chain.staging.space_id}
+    chain.hub.units.clone({"Slug": "web"}, upstream_unit_id=chain.clone_id, **staged)
+
+    refuse_skipping(chain.hub, source=chain.dev.space, target=chain.staging.space)
+    refuse_skipping(chain.hub, source=chain.staging.space, target=prod.space)
+    with pytest.raises(BadRequest) as early:
+        refuse_skipping(chain.hub, source=chain.dev.space, target=prod.space)
+
+    with pytest.raises(BadRequest) as late:
+        preview(chain.hub, source=chain.dev.space, target=prod.space)
+    assert str(early.value) == str(late.value)

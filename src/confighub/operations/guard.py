@@ -33,6 +33,16 @@ def check(hub: HubClient, plan: Plan, pending: Sequence[PlannedUnit], *, approve
             f"{len(homeless)} units in {plan.space} have no target: {_some(homeless)}",
             hint="make one and point the units at it: bin/setup-worker ENV",
         )
+    refuse_closed(plan, pending, approve=approve, command=command)
+    _await_workers(hub, pending)
+    for unit in pending:
+        if APPROVAL_GATE in unit.gates:
+            hub.units.approve(unit.unit_id, space_id=plan.space_id, revision=str(unit.head))
+            say(f"approved {unit.slug} revision {unit.head}")
+
+
+def refuse_closed(plan: Plan, pending: Sequence[PlannedUnit], *, approve: bool, command: str) -> None:
+    """Return when no gate is closed on these units, or approving them opens it. Raises: Gated, naming both."""
     closed = [f"{unit.slug} ({gate})" for unit in pending for gate in unit.gates if gate != APPROVAL_GATE]
     if closed:
         raise Gated(
@@ -48,10 +58,6 @@ def check(hub: HubClient, plan: Plan, pending: Sequence[PlannedUnit], *, approve
             gates=[APPROVAL_GATE],
             hint=f"nothing was applied; approve exactly these and apply them: {command} --approve",
         )
-    _await_workers(hub, pending)
-    for unit in waiting:
-        hub.units.approve(unit.unit_id, space_id=plan.space_id, revision=str(unit.head))
-        say(f"approved {unit.slug} revision {unit.head}")
 
 
 def _await_workers(hub: HubClient, pending: Sequence[PlannedUnit]) -> None:

@@ -99,6 +99,14 @@ def preview(hub: HubClient, *, source: str, target: str, lateral: bool = False) 
     return Promotion(source, target, target_id, tuple(changes), () if lateral else tuple(missing))
 
 
+def refuse_skipping(hub: HubClient, *, source: str, target: str, lateral: bool = False) -> None:
+    """Return when the target is the stage after the source, or ``lateral``. Raises: BadRequest, as ``preview`` does."""
+    source_id = hub.space_id(source)
+    downstream = [one["Unit"] for one in hub.units.list(space_id=hub.space_id(target), include="")]
+    has_clones = any(unit.get("UpstreamSpaceID") == source_id for unit in downstream)
+    _refuse_skipping(hub, source, target, source_id, downstream, has_clones=has_clones, lateral=lateral)
+
+
 def promote(hub: HubClient, promotion: Promotion) -> None:
     """Carry out what the preview showed; raises ConfigHubError with the unit and reason when one is refused."""
     _upgrade(hub, promotion, {})

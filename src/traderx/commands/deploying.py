@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from traderx.commands.lazy import Seconds, data_option, explain_option, json_option, saying, showing
+from traderx.commands.lazy import Environment, Seconds, data_option, explain_option, json_option, saying, showing
 from traderx.wording import counted
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _ALL_AT_ONCE_TIMEOUT_S = 300.0
 
 
 @click.command(name="ordered-apply")
-@click.argument("environment")
+@click.argument("environment", type=Environment())
 @click.option(
     "--waves", is_flag=True, help="In waves computed from links instead: what needs nothing open goes together."
 )
@@ -76,7 +76,7 @@ def ordered_apply(
 
 
 @click.command(name="apply-all")
-@click.argument("environment")
+@click.argument("environment", type=Environment())
 @click.option("--cluster", metavar="NAME", help="First point the units at this target, then apply what is live.")
 @click.option("--head", is_flag=True, help="With --cluster: apply the approved heads instead of what is live.")
 @click.option("--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod).")
@@ -107,7 +107,7 @@ def apply_all(
 
     Example: bin/apply-all prod --cluster traderx-prod-dr
     """
-    from confighub.operations import deploy, plan
+    from confighub.operations import deploy, guard, plan
     from confighub.operations.retarget import retarget
     from traderx.site import open_site
 
@@ -117,6 +117,11 @@ def apply_all(
     made = plan.at_once(space=space, space_id=space_id, units=deploy.read_units(site.hub, space_id))
     if explain:
         return _explained(made, as_json)
+    command = f"bin/apply-all {environment}" + (f" --cluster {cluster}" if cluster else "")
+    command += " --head" if head else ""
+    if cluster and head:
+        # before the units are pointed elsewhere: what is refused afterwards would leave them there
+        guard.refuse_closed(made, made.units, approve=approve, command=command)
     site.wake_worker(environment)
     if cluster:
         retarget(site.hub, space=space, space_id=space_id, target=cluster, say=say)
@@ -124,7 +129,7 @@ def apply_all(
         made = plan.at_once(space=space, space_id=space_id, units=units)
     options = deploy.Options(
         approve=approve,
-        command=f"bin/apply-all {environment}" + (f" --cluster {cluster}" if cluster else ""),
+        command=command,
         timeout_s=timeout,
         again=bool(cluster),
         live_revisions=bool(cluster) and not head,
@@ -135,8 +140,8 @@ def apply_all(
 
 
 @click.command()
-@click.argument("source", metavar="FROM")
-@click.argument("target", metavar="TO")
+@click.argument("source", metavar="FROM", type=Environment(allows_base=True))
+@click.argument("target", metavar="TO", type=Environment(allows_base=True))
 @click.option("--image", metavar="CONTAINER=:TAG", help="First set this image in FROM.")
 @click.option("--lateral", is_flag=True, help="Promote also between stages that do not follow each other.")
 @explain_option
@@ -164,6 +169,8 @@ def promote(
     site.space_id(source)
     site.space_id(target)
     if image and not explain:
+        # before the image is set: what is refused afterwards would leave it there
+        promotion.refuse_skipping(site.hub, source=from_space, target=to_space, lateral=lateral)
         promotion.set_image(site.hub, space=from_space, image=image, say=say)
     shown = promotion.preview(site.hub, source=from_space, target=to_space, lateral=lateral)
     costs = of_promotion(site.hub, shown, load_prices())

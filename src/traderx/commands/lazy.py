@@ -66,8 +66,38 @@ class Seconds(click.FloatRange):
         return number
 
 
+class Environment(click.ParamType[str]):
+    """An environment of the project: dev, staging, prod, or a region of prod; ``base`` too where a stage is meant.
+
+    ``allows_spaces`` also takes the name of any one space. What is none is refused before anything is started.
+    """
+
+    name = "environment"
+
+    def __init__(self, *, allows_base: bool = False, allows_spaces: bool = False) -> None:
+        self.allows_base, self.allows_spaces = allows_base, allows_spaces
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name; an unknown one is a usage error."""
+        name = str(value)
+        if self.allows_spaces and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+            return name
+        known = environments(allows_base=self.allows_base)
+        if name not in known:
+            self.fail(f"there is no environment {name}, there is {', '.join(known)}.", param, ctx)
+        return name
+
+
+def environments(*, allows_base: bool = False) -> tuple[str, ...]:
+    """Return the names of all environments: the stages and the regions of prod."""
+    from traderx.regions import REGIONS
+    from traderx.topology import ENVIRONMENTS
+
+    return (*(("base",) if allows_base else ()), *ENVIRONMENTS, *(one.environment for one in REGIONS))
+
+
 class Duration(click.ParamType[float]):
-    """A time such as ``90s``, ``15m`` or ``1h30m``, in seconds; at least a second, at most a year."""
+    """A time such as ``90s``, ``15m`` or ``1h30m``, in seconds, or a plain number of them; a second to a year."""
 
     name = "time"
 
@@ -75,6 +105,7 @@ class Duration(click.ParamType[float]):
         """Return the seconds; what is no such time is a usage error."""
         if isinstance(value, float):
             return value
+        value = f"{value}s" if re.fullmatch(r"\d{1,9}(\.\d{1,3})?", value) else value
         parts = re.findall(r"(\d{1,9}(?:\.\d{1,3})?)([smhd])", value)
         if not parts or "".join(number + unit for number, unit in parts) != value:
             self.fail(f"{value} is no time; write it like 90s, 15m or 1h30m.", param, ctx)
