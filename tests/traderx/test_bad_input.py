@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,83 @@ def test_a_folder_that_cannot_be_is_told_in_one_line(tmp_path: Path, capsys: pyt
 
     assert status == 1
     assert capsys.readouterr().err == f"error: {file / 'below' / 'ports.json'}: Not a directory\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["ordered-apply", "prdo"], 2, "there is no environment prdo, there is dev, staging, prod, prod-us-east-1"),
+        (["apply-all", "prdo"], 2, "no environment prdo"),
+        (["promote", "dev", "prdo"], 2, "no environment prdo, there is base, dev"),
+        (["status", "prod-mars-1"], 2, "no environment prod-mars-1"),
+        (["posture", "prdo"], 2, "no environment prdo"),
+        (["why", "web", "prdo"], 2, "no environment prdo"),
+        (["check-health", "prdo"], 2, "no environment prdo"),
+        (["verify-data", "prdo"], 2, "no environment prdo"),
+        (["check-connectivity", "prdo"], 2, "no environment prdo"),
+        (["setup-worker", "prdo"], 2, "no environment prdo"),
+        (["secrets", "create", "prdo"], 2, "no environment prdo"),
+        (["quarantine", "list", "prdo"], 2, "no environment prdo"),
+        (["rollback", "prdo", "--to", "v1"], 2, "no environment prdo"),
+        (["rollback", "prod", "--to", "5"], 1, "revision 5 is another state in every unit"),
+        (["rewind", "prod", "--to", "2026-99-99"], 1, "not a moment: 2026-99-99"),
+        (["postmortem", "prod", "--since", "yesterday"], 1, "yesterday"),
+        (["install-envs", "--with", "kafka"], 1, "no such addon: kafka"),
+        (["deliver", "web-gui", "v1", "--archive", "/none.tar"], 2, "'/none.tar' does not exist"),
+        (["canary", "web-gui", "prdo", "--image", ":v1"], 1, "no such environment: prdo"),
+        (["canary", "web-gui", "dev", "--image", ":v1", "--prometheus", "http://a b"], 1, "not the address"),
+        (["blue-green", "web-gui", "prdo", "--image", ":v1"], 1, "no such environment: prdo"),
+        (["blue-green", "web-gui", "prdo", "--validate"], 1, "no such environment: prdo"),
+        (["blue-green", "no-service", "dev", "--validate"], 1, "no such service: no-service"),
+        (["cost", "diff", "*"], 2, "there is no environment *"),
+        (["cost", "budget", "*", "--usd", "60"], 2, "there is no environment *"),
+        (["cost-optimizer"], 1, "which space?"),
+        (["cost-optimizer", "--space", "dev", "--webhook", "ftp://x"], 1, "alerts go to an http or https address"),
+        (["cost-optimizer", "--space", "dev", "--pagerduty"], 1, "needs the routing key"),
+        (["drift-detector"], 1, "which space?"),
+        (["drift-detector", "--space", "dev", "--policy", "/none.yaml"], 1, "the policy cannot be read: /none.yaml"),
+        (["drift-detector", "--space", "dev", "--slack", "slack"], 1, "alerts go to an http or https address"),
+        (["drift-detector", "--space", "*", "--correct", "web"], 1, "a unit of one space"),
+        (["drift-detector", "--space", "dev", "--space", "prod", "--accept", "web"], 1, "a unit of one space"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_started(
+    words: list[str],
+    status: int,
+    said: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("PAGERDUTY_ROUTING_KEY", raising=False)
+
+    assert cli.main([*words, "--data", str(tmp_path)]) == status
+
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert len(shown.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_address_that_a_webhook_keeps_secret_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["slack-notify", "hello", "--url", f"https://hooks.slack.com:x/services/{SECRET}"]) == 1
+
+    shown = capsys.readouterr().err
+    assert "https://hooks.slack.com" in shown
+    assert SECRET not in shown
+
+
+@pytest.mark.parametrize("command", ["canary", "blue-green"])
+def test_a_rollout_tells_programs_its_plan_and_what_was_refused(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [command, "web-gui", "dev", "--json", "--explain", "--data", str(tmp_path)]
+
+    assert cli.main([*asked, "--image", ":v1"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["done"], "web-gui :v1" in plan["plan"][0]) == (False, True)
+
+    assert cli.main([*asked, "--image", "v1"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["verdict"], "given as :TAG" in told["reason"]) == ("could not run", True)
+    assert list(tmp_path.iterdir()) == []

@@ -20,12 +20,14 @@ from traderx.project import find_project
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (["--window", "soon"], 2, "soon is not a length of time"),
-        (["--window", "0s"], 2, "0s is not a length of time"),
+        (["--window", "soon"], 2, "soon is no time"),
+        (["--window", "0s"], 2, "0s is not between a second and a year"),
         (["--window", "1h", "--at-least", "2h"], 1, "--at-least is more than --window"),
         (["--once", "--interval", "5m"], 1, "two ways to look"),
         (["--region", "mars"], 1, "no price is known for mars (there is aws us-east-1, gcp us-central1"),
         (["--prometheus", "localhost:9090"], 1, "not the address of a Prometheus"),
+        (["--prometheus", "http://[", "--window", "1h30m", "--at-least", "60"], 1, "not the address of a Prometheus"),
+        (["--slack", "http://h:x/secret"], 1, "alerts go to an http or https address, not to http://h"),
         (["--prometheus", "http://here", "--metrics-server", "x"], 1, "are two places to read usage"),
         (["--metrics-server", "x"], 1, "metrics-server keeps no history"),
         (["--prices", "/none.yaml"], 1, "the prices cannot be read: /none.yaml"),

@@ -224,8 +224,18 @@ def _by_slug(answer: Wire) -> tuple[Wire, ...]:
     return tuple(sorted(answer["Units"], key=lambda unit: str(unit["Slug"])))
 
 
+def refuse_odd(to: str, *, is_one: bool) -> None:
+    """Return when what a person typed can be a place to go back to. Raises: BadRequest, without asking the hub."""
+    _plain_name(to, is_one=is_one)
+
+
 def _name_of(hub: HubClient, space_id: str, to: str, *, is_one: bool) -> str:
     """Return the hub's name for what a person typed."""
+    return _plain_name(to, is_one=is_one) or _marked(hub, space_id, to)
+
+
+def _plain_name(to: str, *, is_one: bool) -> str:
+    """Return the hub's name where the text alone tells it, else empty: a slug is looked up."""
     word, _, rest = to.partition(":")
     kinds = {"tag": f"Tag:{rest}", "changeset": f"Before:ChangeSet:{rest}", "time": f"Time:{rest}"}
     if word.lower() in kinds and rest:
@@ -238,7 +248,7 @@ def _name_of(hub: HubClient, space_id: str, to: str, *, is_one: bool) -> str:
         )
     if re.match(r"\d{4}-\d\d-\d\d", to):
         return _moment(to)
-    return _marked(hub, space_id, to)
+    return ""
 
 
 def _moment(text: str) -> str:

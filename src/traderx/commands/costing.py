@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-import re
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from confighub.errors import BadRequest, Gated, RetryLater
-from traderx.commands.drifting import receivers_of, spaces_named
-from traderx.commands.lazy import data_option, json_option, saying
+from traderx.commands.drifting import receivers_of, refuse_no_space, spaces_named
+from traderx.commands.lazy import Duration, data_option, json_option, saying
 from traderx.topology import ENVIRONMENTS
 from traderx.wording import counted
 
@@ -31,25 +29,8 @@ if TYPE_CHECKING:
     from confighub.operations.proposals import Proposal
     from traderx.site import Site
 
-_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_LONGEST_S = 366 * 86_400.0
 _WATCHED_S = 86_400.0
 """How long a metrics-server may be watched, which keeps nothing itself."""
-
-
-class Duration(click.ParamType[float]):
-    """A length of time, as in ``90s``, ``15m``, ``24h``, ``14d``; a plain number is seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return seconds; what is none, or no longer than nothing, is a usage error."""
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value))
-        seconds = float(match[1]) * _UNITS_S[match[2] or "s"] if match else math.nan
-        if not 0 < seconds <= _LONGEST_S:
-            self.fail(f"{value} is not a length of time, as in 90s, 15m, 24h or 14d.", param, ctx)
-        return seconds
-
 
 prices_option = click.option(
     "--prices", "prices_file", metavar="FILE", help="Prices of your own; the form is in prices.yaml."
@@ -139,6 +120,8 @@ def cost_optimizer(
     if once and interval:
         raise BadRequest("--once and --interval are two ways to look", hint="leave one of them out")
     say = saying(as_json)
+    refuse_no_space(spaces)
+    receivers = receivers_of(webhooks, slacks, alertmanagers, has_pagerduty=pagerduty)
     prices = load_prices(prices_file or "").at(provider=provider, region=region)
     rules = _rules(window, at_least)
     source = _source(prometheus, more, metrics_server, context, window)
@@ -152,7 +135,7 @@ def cost_optimizer(
     optimizer = _Optimizer(site, watched, prices, source, rules, say, risk, as_json, explainer)
     if history:
         return optimizer.history()
-    alarm = _Alarm(receivers_of(webhooks, slacks, alertmanagers, has_pagerduty=pagerduty), say)
+    alarm = _Alarm(receivers, say)
     while True:
         try:
             optimizer.look(alarm, makes=bool(up_to), approve=approve)
@@ -249,11 +232,16 @@ class _Optimizer:
 
     def _write(self, report: Report) -> list[Proposal]:
         from confighub.operations.cost.advice import Risk
-        from confighub.operations.cost.optimizer import proposals_of, write
+        from confighub.operations.cost.optimizer import cut_off, proposals_of, write
 
         if not self.up_to:
             return []
-        return write(self.site.hub, proposals_of(report, up_to=Risk(self.up_to.upper())))
+        begun = cut_off(self.site.hub, self.watched)
+        for one in begun:
+            self.say(f"change set {one.slug} of {one.space} was cut off; it goes on first")
+        busy = {one.space_id for one in begun}
+        wanted = [one for one in proposals_of(report, up_to=Risk(self.up_to.upper())) if one.space_id not in busy]
+        return [*begun, *write(self.site.hub, wanted)]
 
     def _make(self, written: list[Proposal], *, approve: bool) -> list[Receipt]:
         """Make the change sets, once none of them would be refused."""

@@ -114,6 +114,11 @@ def drift_detector(
     from traderx.site import open_site
 
     say = saying(as_json)
+    refuse_no_space(spaces)
+    if (corrected or accepted) and (len(spaces) != 1 or "*" in spaces):
+        raise BadRequest("a decision is about a unit of one space", hint="--space SPACE")
+    policy = _policy(policy_file, auto_correct)
+    receivers = receivers_of(webhooks, slacks, alertmanagers, has_pagerduty=pagerduty)
     site = open_site(data, say)
     watched = find_watched(
         site.hub,
@@ -123,9 +128,9 @@ def drift_detector(
         namespace=namespace or "",
     )
     options = Options(
-        policy=_policy(policy_file, auto_correct),
+        policy=policy,
         breaker=Breaker(max_corrections, window),
-        receivers=receivers_of(webhooks, slacks, alertmanagers, has_pagerduty=pagerduty),
+        receivers=receivers,
         is_dry_run=dry_run,
         forced=_forced(site, watched, corrected, accepted),
         explainer=None if without_claude else _explainer(say),
@@ -171,10 +176,15 @@ def _summary(looked_at: int, found: list[Handled]) -> None:
         print(f"{counted(len(found), 'unit')} of {looked_at} drifted, {left} still do")
 
 
-def spaces_named(site: Site, named: tuple[str, ...]) -> list[str]:
-    """Return the slugs of the spaces; an environment's name is short for the project's space of it."""
+def refuse_no_space(named: tuple[str, ...]) -> None:
+    """Return when a space is named. Raises: BadRequest."""
     if not named:
         raise BadRequest("which space?", hint="--space prod, --space '*'")
+
+
+def spaces_named(site: Site, named: tuple[str, ...]) -> list[str]:
+    """Return the slugs of the spaces; an environment's name is short for the project's space of it."""
+    refuse_no_space(named)
     stages = (*_STAGES, "base")
     return [site.project.space(name) if name in stages else name for name in named]
 
@@ -227,8 +237,6 @@ def _forced(site: Site, watched: Watched, corrected: tuple[str, ...], accepted: 
     decided: tuple[tuple[tuple[str, ...], Action], ...] = ((corrected, "correct"), (accepted, "accept"))
     for names, action in decided:
         for name in names:
-            if len(watched.spaces) != 1:
-                raise BadRequest("a decision is about a unit of one space", hint="--space SPACE")
             unit = site.hub.unit(name, space_id=str(watched.spaces[0]["SpaceID"]))["Unit"]
             found[str(unit["Slug"])] = action
     return found

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from confighub.errors import BadRequest, NotFound
-from traderx.commands.lazy import Seconds, data_option, json_option, saying
+from traderx.commands.lazy import Environment, Seconds, data_option, json_option, saying
 
 if TYPE_CHECKING:
     from traderx.checking import Finding
 
 
 @click.command(name="check-health")
-@click.argument("environment", default="prod")
+@click.argument("environment", default="prod", type=Environment())
 @json_option
 @data_option
 def check_health(environment: str, as_json: bool, data: str | None) -> int:
@@ -33,7 +33,7 @@ def check_health(environment: str, as_json: bool, data: str | None) -> int:
 
 
 @click.command(name="verify-data")
-@click.argument("environment", default="prod")
+@click.argument("environment", default="prod", type=Environment())
 @json_option
 @data_option
 def verify_data(environment: str, as_json: bool, data: str | None) -> int:
@@ -51,7 +51,7 @@ def verify_data(environment: str, as_json: bool, data: str | None) -> int:
 
 
 @click.command(name="check-connectivity")
-@click.argument("environment", default="prod")
+@click.argument("environment", default="prod", type=Environment())
 @click.option("--kubeconfig", metavar="FILE", help="The cluster, where another machine set the environment up.")
 @click.option("--context", metavar="NAME", help="The context in the kubeconfig; its current one unless named.")
 @click.option("--enforced", is_flag=True, help="Test although the network plugin is not known to enforce policies.")
@@ -84,8 +84,6 @@ def check_connectivity(
 
     if context and not kubeconfig:
         raise BadRequest("--context says nothing without --kubeconfig", hint="name the file too")
-    if environment not in topology.ENVIRONMENTS:
-        raise NotFound(f"no such environment: {environment}", hint=f"there is {', '.join(topology.ENVIRONMENTS)}")
     clusters = [read_cluster(kubeconfig, context)] if kubeconfig else clusters_of(find_project(data), environment)
     if clusters:
         place = topology.namespace(environment)
@@ -104,7 +102,7 @@ def check_connectivity(
 
 
 @click.command()
-@click.argument("environment", default="prod")
+@click.argument("environment", default="prod", type=Environment())
 @click.option("--since", default="", metavar="MOMENT", help="Where it begins; an hour ago unless given.")
 @click.option(
     "--folder", default="incidents", show_default=True, type=click.Path(path_type=Path), help="Where the file goes."
@@ -120,7 +118,11 @@ def postmortem(environment: str, since: str, folder: Path, data: str | None) -> 
     from traderx import checking
     from traderx import postmortem as writing
     from traderx.site import open_site
+    from traderx.wording import moment_of
 
+    if since:
+        # refuses what is no moment, before anything is started
+        moment_of(since)
     site = open_site(data, saying(as_json=False))
     found = checking.check_health(site, environment)
     print(writing.create(site, environment, since=since, folder=folder, found=found))

@@ -6,7 +6,7 @@ import click
 
 from confighub.errors import BadRequest
 from traderx import topology
-from traderx.commands.lazy import Seconds, data_option, explain_option, saying
+from traderx.commands.lazy import Environment, Seconds, data_option, explain_option, saying
 
 
 @click.command(name="install-base")
@@ -57,6 +57,7 @@ def install_envs(wanted: tuple[str, ...], explain: bool, data: str | None) -> No
     from traderx.site import open_site
 
     say = saying(as_json=False)
+    environments.refuse_unknown(wanted)
     if explain:
         for line in environments.explain_envs(find_project(data).name(), wanted):
             say(line)
@@ -67,7 +68,7 @@ def install_envs(wanted: tuple[str, ...], explain: bool, data: str | None) -> No
 
 
 @click.command(name="setup-worker")
-@click.argument("environment")
+@click.argument("environment", type=Environment())
 @click.option("--kubeconfig", metavar="FILE", help="Work on a Kubernetes cluster that this file names.")
 @click.option("--context", metavar="NAME", help="The context in the kubeconfig; its current one unless named.")
 @click.option(
@@ -119,7 +120,7 @@ def secrets() -> None:
 
 
 @secrets.command()
-@click.argument("environment")
+@click.argument("environment", type=Environment())
 @click.option("--database-url", metavar="URL", help="The database that the cluster has already; alone: only print.")
 @click.option("--kubeconfig", metavar="FILE", help="Make the Secret on this cluster.")
 @click.option("--context", metavar="NAME", help="The context in the kubeconfig; its current one unless named.")

@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 
 from confighub.errors import NotFound
-from traderx.commands.lazy import data_option, json_option, saying
+from traderx.commands.lazy import Environment, data_option, json_option, saying
 
 
 @click.command()
-@click.argument("environment", default="dev")
+@click.argument("environment", default="dev", type=Environment())
 @json_option
 @data_option
 def status(environment: str, as_json: bool, data: str | None) -> None:
@@ -42,7 +42,7 @@ def status(environment: str, as_json: bool, data: str | None) -> None:
 
 
 @click.command()
-@click.argument("environment", default="dev")
+@click.argument("environment", default="dev", type=Environment())
 @json_option
 @data_option
 def posture(environment: str, as_json: bool, data: str | None) -> None:
@@ -97,7 +97,7 @@ def logs(service_name: str, environment: str, follow: bool, lines: int, data: st
 
 @click.command()
 @click.argument("unit")
-@click.argument("environment", default="dev")
+@click.argument("environment", default="dev", type=Environment())
 @json_option
 @data_option
 def why(unit: str, environment: str, as_json: bool, data: str | None) -> None:

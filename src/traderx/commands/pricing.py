@@ -9,9 +9,9 @@ from decimal import Decimal
 import click
 
 from confighub.errors import BadRequest, NotFound
-from traderx.commands.costing import Duration, prices_option, provider_option, region_option
+from traderx.commands.costing import prices_option, provider_option, region_option
 from traderx.commands.drifting import spaces_named
-from traderx.commands.lazy import data_option, json_option, saying
+from traderx.commands.lazy import Duration, Environment, data_option, json_option, saying
 
 
 @click.group()
@@ -20,7 +20,7 @@ def cost() -> None:
 
 
 @cost.command()
-@click.argument("environment")
+@click.argument("environment", type=Environment(allows_spaces=True))
 @provider_option
 @region_option
 @prices_option
@@ -63,7 +63,7 @@ def diff(environment: str, provider: str, region: str, prices_file: str | None, 
 
 
 @cost.command()
-@click.argument("environment")
+@click.argument("environment", type=Environment(allows_spaces=True))
 @click.option("--usd", type=float, metavar="AMOUNT", help="What the environment may cost a month.")
 @click.option("--none", "lifted", is_flag=True, help="Take the budget away.")
 @provider_option

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from confighub.errors import BadRequest
-from traderx.commands.lazy import Seconds, data_option, explain_option, json_option, saying
+from traderx.commands.lazy import Environment, Seconds, data_option, explain_option, json_option, saying
 from traderx.wording import counted
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _going_back_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", type=Environment())
 @click.option("--unit", metavar="UNIT", help="Only this unit; --to may then be a revision number.")
 @_going_back_options
 @explain_option
@@ -72,7 +72,7 @@ def rollback(
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", type=Environment())
 @_going_back_options
 @explain_option
 @json_option
@@ -102,7 +102,7 @@ def quarantine() -> None:
 
 
 @quarantine.command(name="list")
-@click.argument("environment")
+@click.argument("environment", type=Environment())
 @json_option
 @data_option
 def list_quarantined(environment: str, as_json: bool, data: str | None) -> None:
@@ -127,7 +127,7 @@ def list_quarantined(environment: str, as_json: bool, data: str | None) -> None:
 
 
 @quarantine.command()
-@click.argument("environment")
+@click.argument("environment", type=Environment())
 @click.argument("unit")
 @click.option("--revision", type=int, metavar="NUMBER", help="Which one; the newest unless named.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why it may run again.")
@@ -166,6 +166,7 @@ def _go_back(
     from confighub.operations.deploy import Options
     from traderx.site import open_site
 
+    operation.refuse_odd(to, is_one=bool(unit))
     say = saying(as_json)
     site = open_site(data, say)
     space, space_id = site.project.space(environment), site.space_id(environment)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from confighub.errors import BadRequest, ConfigHubError
-from traderx.commands.lazy import data_option, explain_option, json_option, saying
+from confighub.errors import BadRequest, ConfigHubError, NotFound
+from traderx.commands.lazy import data_option, environments, explain_option, json_option, saying
 
 if TYPE_CHECKING:
     from confighub.operations.rollout.beginning import Wish
@@ -82,15 +83,17 @@ def canary(
     from confighub.operations.rollout.evidence import Evidence
     from traderx import canary as rollout
 
-    stages = rollout.CanaryWish(schedule_file, p95_ms, speed, patience, prometheus)
-    evidence = Evidence(prometheus, rollout.read_schedule(stages).queries, without_trades, inside)
-    wish = _wish("canary", service, environment, image, variables, evidence, approve=approve, lift=lift)
-    asked = rollout.Rollout(environment, wish, aborts, stages=stages)
-    # refuses what cannot be waited for, before anything is started
-    plan = rollout.explain_canary(asked)
-    if explain:
-        return _explained(plan)
-    return _carried_out(lambda site: rollout.canary(site, asked), as_json=as_json, data=data)
+    with _telling_programs(as_json):
+        _refuse_odd_places(environment, prometheus)
+        stages = rollout.CanaryWish(schedule_file, p95_ms, speed, patience, prometheus)
+        evidence = Evidence(prometheus, rollout.read_schedule(stages).queries, without_trades, inside)
+        wish = _wish("canary", service, environment, image, variables, evidence, approve=approve, lift=lift)
+        asked = rollout.Rollout(environment, wish, aborts, stages=stages)
+        # refuses what cannot be waited for, before anything is started
+        plan = rollout.explain_canary(asked)
+        if explain:
+            return _explained(plan, as_json)
+        return _carried_out(lambda site: rollout.canary(site, asked), as_json=as_json, data=data)
 
 
 @click.command(name="blue-green")
@@ -125,19 +128,52 @@ def blue_green(
     from traderx import blue_green as rollout
     from traderx.canary import Rollout
 
-    if validate:
-        from traderx.site import open_site
+    with _telling_programs(as_json):
+        _refuse_odd_places(environment, prometheus)
+        if validate:
+            return _validated(service, environment, data)
+        evidence = Evidence(prometheus, without_trades=without_trades, inside=inside)
+        wish = _wish("blue-green", service, environment, image, variables, evidence, approve=approve, lift=lift)
+        asked = Rollout(environment, wish, aborts, soak_s=soak)
+        # refuses what cannot be waited for, before anything is started
+        plan = rollout.explain_blue_green(asked)
+        if explain:
+            return _explained(plan, as_json)
+        return _carried_out(lambda site: rollout.blue_green(site, asked), as_json=as_json, data=data)
 
-        click.echo(rollout.validate(open_site(data, saying(as_json=True)), environment, service))
-        return 0
-    evidence = Evidence(prometheus, without_trades=without_trades, inside=inside)
-    wish = _wish("blue-green", service, environment, image, variables, evidence, approve=approve, lift=lift)
-    asked = Rollout(environment, wish, aborts, soak_s=soak)
-    # refuses what cannot be waited for, before anything is started
-    plan = rollout.explain_blue_green(asked)
-    if explain:
-        return _explained(plan)
-    return _carried_out(lambda site: rollout.blue_green(site, asked), as_json=as_json, data=data)
+
+def _validated(service: str, environment: str, data: str | None) -> int:
+    from traderx.blue_green import validate
+    from traderx.delivery import refuse_unknown
+    from traderx.site import open_site
+
+    refuse_unknown(service)
+    click.echo(validate(open_site(data, saying(as_json=True)), environment, service))
+    return 0
+
+
+def _refuse_odd_places(environment: str, prometheus: str) -> None:
+    """Return for an environment and a Prometheus that can be. Raises: NotFound, BadRequest."""
+    from confighub.operations.prometheus import Prometheus
+
+    known = environments()
+    if environment not in known:
+        raise NotFound(f"no such environment: {environment}", hint=f"there is {', '.join(known)}")
+    if prometheus:
+        Prometheus(prometheus)
+
+
+@contextmanager
+def _telling_programs(as_json: bool) -> Iterator[None]:
+    """Print, for programs, why a rollout could not run; whatever refused it goes on to be told to people."""
+    from confighub.operations.rollout.steps import could_not_run
+
+    try:
+        yield
+    except ConfigHubError as error:
+        if as_json:
+            print(json.dumps(could_not_run(error), indent=2))
+        raise
 
 
 def _wish(
@@ -165,23 +201,19 @@ def _wish(
     return Wish(kind, service, image, env, approve=approve, lift=lift, command=command, evidence=evidence)
 
 
-def _explained(lines: list[str]) -> int:
+def _explained(lines: list[str], as_json: bool) -> int:
     for line in lines:
-        click.echo(line)
+        click.echo(line, err=as_json)
+    if as_json:
+        click.echo(json.dumps({"plan": lines, "done": False}, indent=2))
     return 0
 
 
 def _carried_out(carry_out: Callable[[Site], Outcome], *, as_json: bool, data: str | None) -> int:
-    from confighub.operations.rollout.steps import could_not_run
     from traderx.site import open_site
 
     say = saying(as_json)
-    try:
-        outcome = carry_out(open_site(data, say))
-    except ConfigHubError as error:
-        if as_json:
-            print(json.dumps(could_not_run(error), indent=2))
-        raise
+    outcome = carry_out(open_site(data, say))
     if as_json:
         print(json.dumps(outcome.as_json(), indent=2))
     say(f"{outcome.verdict}: {outcome.reason}")
