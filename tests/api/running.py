@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -112,7 +113,8 @@ class HubProcess:
                 stderr=log,
                 env=os.environ | self.environ,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
+                # the parent is the thread that starts it: a hub brought back from another one outlives that
+                preexec_fn=die_with_parent if threading.current_thread() is threading.main_thread() else None,
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:

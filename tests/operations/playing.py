@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import threading
+import warnings
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
@@ -92,6 +94,10 @@ class PlayedWorker:
         self._loop.call_soon_threadsafe(self._task.cancel)
         self._thread.join(30)
         self._loop.close()
+        # the HTTP client leaves a connection whose hub was killed to the collector, which says so
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
     def _run(self) -> None:
         self._task = self._loop.create_task(self._serve())

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from confighub.cli.output import note
 from confighub.cli.waiting import outcome_of
-from confighub.errors import BadRequest, ConfigHubError
+from confighub.errors import BadRequest, ConfigHubError, RetryLater
 
 if TYPE_CHECKING:
     from confighub.cli.call import Call
     from confighub.client.transport import Wire
 
 Queue = Callable[["Wire"], "Wire"]
+
+_ABSENCE_S, _PAUSE_S = 15.0, 0.2
+"""How long a hub may be away while operations are queued, and how often it is asked."""
 
 
 def run_on(call: Call, action: str, units: Sequence[Wire], queue: Queue) -> None:
@@ -23,13 +27,13 @@ def run_on(call: Call, action: str, units: Sequence[Wire], queue: Queue) -> None
     after all have ended.
     """
     if len(units) == 1 and not call.is_dry_run:
-        _run_on_one(call, action, units[0], queue(units[0]))
+        _run_on_one(call, action, units[0], _queue_patiently(queue, units[0]))
         return
     queued: list[tuple[Wire, Wire]] = []
     failures: list[str] = []
     for unit in units:
         try:
-            queued.append((unit, queue(unit)))
+            queued.append((unit, _queue_patiently(queue, unit)))
         except ConfigHubError as error:
             failures.append(f"{unit['Slug']}: {error}")
     if call.is_dry_run:
@@ -40,6 +44,18 @@ def run_on(call: Call, action: str, units: Sequence[Wire], queue: Queue) -> None
     if call.out.how not in ("text", "nothing"):
         call.out.show([event for event in events if event], str)
     _tell_failures(action, failures, of=len(units))
+
+
+def _queue_patiently(queue: Queue, unit: Wire) -> Wire:
+    """Queue the operation; a hub that is away for a moment is asked again, which at worst applies the same twice."""
+    deadline = time.monotonic() + _ABSENCE_S
+    while True:
+        try:
+            return queue(unit)
+        except RetryLater:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_PAUSE_S)
 
 
 def _foretell(call: Call, action: str, queued: Sequence[tuple[Wire, Wire]]) -> None:
