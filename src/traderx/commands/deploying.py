@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from traderx.commands.lazy import Environment, Seconds, data_option, explain_option, json_option, saying, showing
+from traderx.commands.lazy import (
+    Environment,
+    Seconds,
+    data_option,
+    environments,
+    explain_option,
+    json_option,
+    saying,
+    showing,
+)
 from traderx.wording import counted
 
 if TYPE_CHECKING:
@@ -140,8 +149,8 @@ def apply_all(
 
 
 @click.command()
-@click.argument("source", metavar="FROM", type=Environment(allows_base=True))
-@click.argument("target", metavar="TO", type=Environment(allows_base=True))
+@click.argument("source", metavar="FROM", type=Environment(allows_base=True, allows_spaces=True))
+@click.argument("target", metavar="TO", type=Environment(allows_base=True, allows_spaces=True))
 @click.option("--image", metavar="CONTAINER=:TAG", help="First set this image in FROM.")
 @click.option("--lateral", is_flag=True, help="Promote also between stages that do not follow each other.")
 @explain_option
@@ -163,6 +172,10 @@ def promote(
     from confighub.operations.cost.prices import load_prices
     from traderx.site import open_site
 
+    known = environments(allows_base=True)
+    # aside of the stages, any space of the project may be one end
+    if unknown := [name for name in (source, target) if name not in known and not lateral]:
+        raise click.UsageError(f"there is no environment {unknown[0]}, there is {', '.join(known)}.")
     say = saying(as_json)
     site = open_site(data, say)
     from_space, to_space = site.project.space(source), site.project.space(target)
