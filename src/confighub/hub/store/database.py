@@ -105,13 +105,28 @@ _MEMORY = "confighub_memory"
 
 
 def remembered(tx: Connection, key: Hashable, look: Callable[[], T]) -> T:
-    """Return what ``look`` finds, looked up once in a reading transaction, where nothing changes; else each time."""
+    """Return what ``look`` finds, looked up once where nothing changes: in a reading transaction, and inside
+    ``looked_up_once``; else each time.
+    """
     memory: dict[Hashable, T] | None = tx.get_execution_options().get(_MEMORY)
     if memory is None:
         return look()
     if key not in memory:
         memory[key] = look()
     return memory[key]
+
+
+@contextmanager
+def looked_up_once(tx: Connection) -> Iterator[None]:
+    """Let what stands around units be looked up once in this block, which changes no text, trigger or live state."""
+    if tx.get_execution_options().get(_MEMORY) is not None:
+        yield
+        return
+    tx.execution_options(**{_MEMORY: {}})
+    try:
+        yield
+    finally:
+        tx.execution_options(**{_MEMORY: None})
 
 
 FOUNDING, CHAINING = 0x636F6E67, 0x636F6E68

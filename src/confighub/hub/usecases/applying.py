@@ -15,6 +15,7 @@ from confighub.errors import ConfigHubError
 from confighub.hub.caller import Caller
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import TARGET, UNIT
+from confighub.hub.store.database import looked_up_once
 from confighub.hub.store.entities import targets
 from confighub.hub.store.history import gate_results, quarantines, revisions
 from confighub.hub.store.many import portions
@@ -27,7 +28,7 @@ from confighub.hub.usecases.audit import Noted, note_all
 from confighub.hub.usecases.elements import failure
 from confighub.hub.usecases.gates import closed_gates
 from confighub.hub.usecases.listing import Listing, choose_units
-from confighub.hub.usecases.surroundings import LOOK_AROUND, looked_up_once
+from confighub.hub.usecases.surroundings import LOOK_AROUND
 from confighub.records.answers import ResponseError
 from confighub.records.extended import UnitActionResponse
 from confighub.records.units import Unit

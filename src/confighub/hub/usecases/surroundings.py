@@ -2,15 +2,13 @@
 
 fields(tx, unit, functions) -> dict: fields of a function's context, empty unless one of the functions looks around
 now(tx, unit_id, revision_num, stored) -> dict[str, bool]: the gates of a revision, those that look around as of now
-looked_up_once(tx): a block in which what stands around is looked up once, though the transaction writes
 look_at_neighbours(tx, hub, caller, unit): look again at the gates that the unit's change may have opened in its space,
     or that its end may have closed
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -20,7 +18,7 @@ from sqlalchemy import Connection, select, update
 from confighub.hub.caller import Caller
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import SPACE, UNIT
-from confighub.hub.store.database import _MEMORY, remembered
+from confighub.hub.store.database import looked_up_once, remembered
 from confighub.hub.store.entities import units
 from confighub.hub.store.history import blobs, gate_results
 from confighub.hub.store.rows import columns, record
@@ -149,19 +147,6 @@ def look_at_neighbours(tx: Connection, hub: Hub, caller: Caller, unit: Unit, *, 
                 changed = update(units).where(units.c.unit_id == row.unit_id)
                 tx.execute(changed.values(apply_gates=still, version=units.c.version + 1))
                 work.apply_if_due(tx, hub, caller, row.unit_id)
-
-
-@contextmanager
-def looked_up_once(tx: Connection) -> Iterator[None]:
-    """Let what stands around units be looked up once in this block, which changes no text, trigger or live state."""
-    if tx.get_execution_options().get(_MEMORY) is not None:
-        yield
-        return
-    tx.execution_options(**{_MEMORY: {}})
-    try:
-        yield
-    finally:
-        tx.execution_options(**{_MEMORY: None})
 
 
 def _space(tx: Connection, space_id: str | None) -> Space:
