@@ -149,8 +149,8 @@ def apply_all(
 
 
 @click.command()
-@click.argument("source", metavar="FROM", type=Environment(allows_base=True, allows_spaces=True))
-@click.argument("target", metavar="TO", type=Environment(allows_base=True, allows_spaces=True))
+@click.argument("source", metavar="FROM", type=Environment(allows_spaces=True))
+@click.argument("target", metavar="TO", type=Environment(allows_spaces=True))
 @click.option("--image", metavar="CONTAINER=:TAG", help="First set this image in FROM.")
 @click.option("--lateral", is_flag=True, help="Promote also between stages that do not follow each other.")
 @explain_option
@@ -172,7 +172,7 @@ def promote(
     from confighub.operations.cost.prices import load_prices
     from traderx.site import open_site
 
-    known = environments(allows_base=True)
+    known = ("base", *environments())
     # aside of the stages, any space of the project may be one end
     if unknown := [name for name in (source, target) if name not in known and not lateral]:
         raise click.UsageError(f"there is no environment {unknown[0]}, there is {', '.join(known)}.")

@@ -67,33 +67,33 @@ class Seconds(click.FloatRange):
 
 
 class Environment(click.ParamType[str]):
-    """An environment of the project: dev, staging, prod, or a region of prod; ``base`` too where a stage is meant.
+    """An environment of the project: dev, staging, prod, or a region of prod.
 
     ``allows_spaces`` also takes the name of any one space. What is none is refused before anything is started.
     """
 
     name = "environment"
 
-    def __init__(self, *, allows_base: bool = False, allows_spaces: bool = False) -> None:
-        self.allows_base, self.allows_spaces = allows_base, allows_spaces
+    def __init__(self, *, allows_spaces: bool = False) -> None:
+        self.allows_spaces = allows_spaces
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name; an unknown one is a usage error."""
         name = str(value)
         if self.allows_spaces and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
             return name
-        known = environments(allows_base=self.allows_base)
+        known = environments()
         if name not in known:
             self.fail(f"there is no environment {name}, there is {', '.join(known)}.", param, ctx)
         return name
 
 
-def environments(*, allows_base: bool = False) -> tuple[str, ...]:
+def environments() -> tuple[str, ...]:
     """Return the names of all environments: the stages and the regions of prod."""
     from traderx.regions import REGIONS
     from traderx.topology import ENVIRONMENTS
 
-    return (*(("base",) if allows_base else ()), *ENVIRONMENTS, *(one.environment for one in REGIONS))
+    return (*ENVIRONMENTS, *(one.environment for one in REGIONS))
 
 
 class Duration(click.ParamType[float]):
