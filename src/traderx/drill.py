@@ -3,7 +3,7 @@
 In a drill the first place goes on as it is, so that going back is a matter of seconds; what is measured is how long
 the other one took. Data are restored before the services start there, since a database that they have opened is not
 replaced under them; the runbook's numbers stay on the steps.
-Source: the seed, 9.1 (what is promised) and 9.3 (the runbook).
+Source: the seed, 9.3 (the runbook).
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from confighub.errors import BadRequest, ConfigHubError, Conflict, NotFound, RetryLater
 from confighub.operations import alerts, deploy
-from confighub.operations.disaster import Measured, Objective, Row, Runbook, Skipped, shown
+from confighub.operations.disaster import Measured, Runbook, Skipped, shown
 from confighub.operations.retarget import retarget
 from traderx import topology
 from traderx.checking import check_health, look_for_drift, verify_data
 from traderx.databases import Copy, copy_database, database_of, lost_since, newest
 from traderx.dns import Switch, address_in, run_hook, write_batch
+from traderx.drill_report import Report
 from traderx.elsewhere import OnCluster
 from traderx.moves import apply_live, find_elsewhere, go_back, heads, note_of, refuse_taken
 from traderx.project import read_json, replace_file
@@ -38,16 +38,6 @@ BATCH = "dns-update-dr.json"
 _HEALTH_TIMEOUT_S = 60.0
 _UNREACHED = "services are not asked: no address of them is reached from here"
 
-OBJECTIVES = {
-    "service": Objective("single service failure", 30, 0, "supervision, and the worker's reapply"),
-    "dev": Objective("environment failure (dev)", 5 * 60, 0, "bin/apply-all dev"),
-    "prod": Objective("environment failure (prod)", 15 * 60, 0, "the last known good revisions, applied again"),
-    "cluster": Objective("complete cluster failure", 60 * 60, 5 * 60, "bin/apply-all ENV --cluster NAME"),
-    "hub": Objective("hub unavailable", 4 * 60 * 60, 0, "restore from backup and journal"),
-    "data": Objective("data corruption", 4 * 60 * 60, 15 * 60, "database restored from its newest copy"),
-}
-"""What is promised, by our name for it. Source: the seed, 9.1."""
-
 
 @dataclass(frozen=True)
 class Options:
@@ -59,40 +49,6 @@ class Options:
     stays: bool = False
     timeout_s: float = 300.0
     receivers: tuple[alerts.Receiver, ...] = ()
-
-
-@dataclass
-class Report:
-    """What a drill did and measured."""
-
-    environment: str
-    target: str
-    runbook: Runbook
-    measured: dict[str, Measured] = field(default_factory=dict)
-    error: str = ""
-
-    @property
-    def rows(self) -> list[Row]:
-        """The table of what is promised, with what was measured beside it."""
-        return [Row(one, self.measured.get(name, Measured())) for name, one in OBJECTIVES.items()]
-
-    @property
-    def is_well(self) -> bool:
-        """Whether no step failed and no promise was missed."""
-        has_failed = any(step.state == "failed" for step in self.runbook.steps)
-        return not self.error and not has_failed and all(row.verdict != "missed" for row in self.rows)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the report for programs."""
-        return {
-            "environment": self.environment,
-            "target": self.target,
-            "ok": self.is_well,
-            "error": self.error or None,
-            "seconds": round(self.runbook.seconds, 2),
-            "steps": [step.as_json() for step in self.runbook.steps],
-            "table": [row.as_json() for row in self.rows],
-        }
 
 
 class Drill:
@@ -376,10 +332,3 @@ class Drill:
         if not drift.is_well and drift.said != self._drift:
             raise ConfigHubError(f"drift: {drift.said}", hint="bin/drift-detector corrects it")
         return f"every unit has the head and live revision that it had; drift: {drift.said}"
-
-
-def keep_report(site: Site, report: Report) -> Path:
-    """Write the report where the drills are, and return the file."""
-    file = site.project.data / "drills" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{report.environment}.json"
-    replace_file(file, json.dumps(report.as_json(), indent=2) + "\n")
-    return file

@@ -171,8 +171,8 @@ def run(site: Site, numbers: Sequence[int], say: Say) -> list[Wire]:
     """
     from traderx.proofs import PATTERNS
 
-    known = {one.number: one for one in PATTERNS}
     refuse_unknown(numbers)
+    known = {one.number: one for one in PATTERNS}
     state = _state_of_sources(site.project)
     for number in numbers or known:
         result = _prove(site, known[number], state)

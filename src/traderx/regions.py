@@ -120,14 +120,6 @@ class Promoted:
         }
 
 
-def region_named(name: str) -> Region:
-    """Return the region. Raises: NotFound, listing those there are."""
-    found = BY_NAME.get(name.removeprefix(f"{SOURCE}-"))
-    if found is None:
-        raise NotFound(f"no such region: {name}", hint=f"one of {', '.join(BY_NAME)}")
-    return found
-
-
 def between(first: Region, last: Region) -> list[Region]:
     """Return the regions from the first to the last. Raises: BadRequest when they are the wrong way round."""
     begin, end = REGIONS.index(first), REGIONS.index(last)

@@ -15,7 +15,7 @@ from confighub.errors import BadRequest
 from tests.traderx.conftest import Installed
 from traderx import cli
 from traderx.commands import disasters, regional, showing
-from traderx.commands.lazy import data_option, json_option
+from traderx.commands.parameters import data_option, json_option
 from traderx.databases import copy_database, database_of, file_of
 from traderx.drill import Drill, Options
 from traderx.project import find_project
@@ -40,8 +40,7 @@ from traderx.stack import Stack
             1,
             "us-east-1 comes before eu-central-1",
         ),
-        (["regions", "validate", "mars-1"], 1, "no such region: mars-1"),
-        (["rebuild", "base", "--yes"], 1, "base has no stage before it"),
+        (["rebuild", "prod-us-east-1", "--yes"], 1, "prod-us-east-1 has no stage before it"),
         (["restore", "."], 1, "holds no backup of a project"),
         (["disaster", "drill", "dev", "--dns-hook", "'unclosed"], 1, "the DNS hook is no command"),
         (["disaster", "return", "dev", "--dns-hook", "'unclosed"], 1, "the DNS hook is no command"),

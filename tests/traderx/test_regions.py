@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from confighub.errors import BadRequest, NotFound
+from confighub.errors import BadRequest
 from confighub.operations.deploy import read_units
 from confighub.operations.retarget import retarget
 from tests.traderx.conftest import Installed
@@ -110,11 +110,6 @@ def test_a_unit_that_was_cloned_later_goes_where_the_others_are(site: Site, tmp_
 def test_regions_go_one_way(first: regions.Region, last: regions.Region) -> None:
     with pytest.raises(BadRequest, match="comes before"):
         regions.between(first, last)
-
-
-def test_an_unknown_region_is_told_with_those_there_are() -> None:
-    with pytest.raises(NotFound, match="us-east-1, us-west-2, eu-central-1"):
-        regions.region_named("mars-1")
 
 
 @pytest.mark.requirement("R-287")

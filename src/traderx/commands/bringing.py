@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from traderx.commands.lazy import data_option, saying
+from traderx.commands.parameters import data_option
+from traderx.commands.printing import saying
 
 
 @click.command()

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from confighub.errors import BadRequest
-from traderx.commands.lazy import Seconds, data_option, json_option, saying
+from traderx.commands.parameters import result_options, timeout_option
+from traderx.commands.printing import saying
 
 
 @click.command()
@@ -25,11 +26,8 @@ from traderx.commands.lazy import Seconds, data_option, json_option, saying
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Push from this archive instead of building.",
 )
-@click.option(
-    "--timeout", type=Seconds(), default=60.0, show_default=True, metavar="SECONDS", help="How long dev may take."
-)
-@json_option
-@data_option
+@timeout_option(60.0, what="How long dev may take.")
+@result_options
 def deliver(
     service: str,
     tag: str,

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from traderx.commands.lazy import (
+from traderx.commands.parameters import (
     Environment,
-    Seconds,
-    data_option,
-    environments,
+    approve_option,
     explain_option,
-    json_option,
-    saying,
-    showing,
+    result_options,
+    timeout_option,
 )
+from traderx.commands.printing import saying, showing
 from traderx.wording import counted
 
 if TYPE_CHECKING:
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
     from confighub.operations.plan import Plan
     from confighub.operations.promote import Promotion
 
+_END = Environment(adds=("base",), spaces_by="lateral")
+"""An end of a promotion; aside of the stages, any space of the project."""
 _ALL_AT_ONCE_TIMEOUT_S = 300.0
 """All units start together and share the machine; this is the seed's recovery time for dev."""
 
@@ -34,13 +34,10 @@ _ALL_AT_ONCE_TIMEOUT_S = 300.0
 @click.option(
     "--waves", is_flag=True, help="In waves computed from links instead: what needs nothing open goes together."
 )
-@click.option("--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod).")
-@click.option(
-    "--timeout", type=Seconds(), default=60.0, show_default=True, metavar="SECONDS", help="How long one unit may take."
-)
+@approve_option
+@timeout_option(60.0)
 @explain_option
-@json_option
-@data_option
+@result_options
 def ordered_apply(
     environment: str,
     waves: bool,
@@ -88,18 +85,10 @@ def ordered_apply(
 @click.argument("environment", type=Environment())
 @click.option("--cluster", metavar="NAME", help="First point the units at this target, then apply what is live.")
 @click.option("--head", is_flag=True, help="With --cluster: apply the approved heads instead of what is live.")
-@click.option("--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod).")
-@click.option(
-    "--timeout",
-    type=Seconds(),
-    default=_ALL_AT_ONCE_TIMEOUT_S,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long one unit may take.",
-)
+@approve_option
+@timeout_option(_ALL_AT_ONCE_TIMEOUT_S)
 @explain_option
-@json_option
-@data_option
+@result_options
 def apply_all(
     environment: str,
     cluster: str | None,
@@ -149,13 +138,14 @@ def apply_all(
 
 
 @click.command()
-@click.argument("source", metavar="FROM", type=Environment(allows_spaces=True))
-@click.argument("target", metavar="TO", type=Environment(allows_spaces=True))
+@click.argument("source", metavar="FROM", type=_END)
+@click.argument("target", metavar="TO", type=_END)
 @click.option("--image", metavar="CONTAINER=:TAG", help="First set this image in FROM.")
-@click.option("--lateral", is_flag=True, help="Promote also between stages that do not follow each other.")
+@click.option(
+    "--lateral", is_flag=True, is_eager=True, help="Promote also between stages that do not follow each other."
+)
 @explain_option
-@json_option
-@data_option
+@result_options
 def promote(
     source: str, target: str, image: str | None, lateral: bool, explain: bool, as_json: bool, data: str | None
 ) -> int:
@@ -172,10 +162,6 @@ def promote(
     from confighub.operations.cost.prices import load_prices
     from traderx.site import open_site
 
-    known = ("base", *environments())
-    # aside of the stages, any space of the project may be one end
-    if unknown := [name for name in (source, target) if name not in known and not lateral]:
-        raise click.UsageError(f"there is no environment {unknown[0]}, there is {', '.join(known)}.")
     say = saying(as_json)
     site = open_site(data, say)
     from_space, to_space = site.project.space(source), site.project.space(target)

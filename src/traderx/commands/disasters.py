@@ -9,7 +9,8 @@ from collections.abc import Callable
 import click
 
 from confighub.errors import BadRequest
-from traderx.commands.lazy import Seconds, data_option, json_option, saying
+from traderx.commands.parameters import Environment, approve_option, result_options, timeout_option
+from traderx.commands.printing import saying
 from traderx.wording import counted
 
 _lose_data_option = click.option(
@@ -23,7 +24,7 @@ def disaster() -> None:
 
 
 @disaster.command()
-@click.argument("environment", default="prod")
+@click.argument("environment", default="prod", type=Environment())
 @click.option(
     "--to", "target", default="", metavar="TARGET", help="The other place; else traderx-ENV-dr, or a runtime."
 )
@@ -32,9 +33,8 @@ def disaster() -> None:
 @click.option("--stay", is_flag=True, help="Leave the environment there, and damage nothing there.")
 @click.option("--webhook", "webhooks", multiple=True, metavar="URL", help="Tell people there, as JSON.")
 @click.option("--slack", "slacks", multiple=True, metavar="URL", help="Tell people by this Slack webhook.")
-@click.option("--timeout", type=Seconds(), default=300.0, show_default=True, metavar="SECONDS", help="For one unit.")
-@json_option
-@data_option
+@timeout_option(300.0)
+@result_options
 def drill(
     environment: str,
     target: str,
@@ -59,7 +59,8 @@ def drill(
     from confighub.operations.alerts import Receiver
     from confighub.operations.disaster import table
     from traderx.dns import words_of
-    from traderx.drill import Drill, Options, keep_report
+    from traderx.drill import Drill, Options
+    from traderx.drill_report import keep_report
     from traderx.site import open_site
 
     say = saying(as_json)
@@ -69,7 +70,7 @@ def drill(
         words_of(dns_hook)
     site = open_site(data, say)
     report = Drill(site, environment, options).run()
-    kept = keep_report(site, report)
+    kept = keep_report(site.project, report)
     if as_json:
         print(json.dumps({**report.as_json(), "report": str(kept)}, indent=2))
     for line in table(report.rows):
@@ -81,12 +82,11 @@ def drill(
 
 
 @disaster.command(name="return")
-@click.argument("environment", default="prod")
+@click.argument("environment", default="prod", type=Environment())
 @click.option("--dns-hook", default="", metavar="COMMAND", help="Leads the name back; else the drill's.")
 @click.option("--yes", is_flag=True, help="Do it also when something was booked there that the first place lacks.")
-@click.option("--timeout", type=Seconds(), default=300.0, show_default=True, metavar="SECONDS", help="For one unit.")
-@json_option
-@data_option
+@timeout_option(300.0)
+@result_options
 def go_back(environment: str, dns_hook: str, yes: bool, timeout: float, as_json: bool, data: str | None) -> None:
     """Go back after a drill that stayed, or was killed.
 
@@ -107,12 +107,11 @@ def go_back(environment: str, dns_hook: str, yes: bool, timeout: float, as_json:
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", type=Environment())
 @click.option("--yes", is_flag=True, help="Do it; without it, what would be removed is shown.")
 @_lose_data_option
-@click.option("--timeout", type=Seconds(), default=120.0, show_default=True, metavar="SECONDS", help="For one unit.")
-@json_option
-@data_option
+@timeout_option(120.0)
+@result_options
 def destroy(environment: str, yes: bool, lose_data: bool, timeout: float, as_json: bool, data: str | None) -> int:
     """Remove an environment from where it runs.
 
@@ -138,13 +137,12 @@ def destroy(environment: str, yes: bool, lose_data: bool, timeout: float, as_jso
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", type=Environment())
 @click.option("--yes", is_flag=True, help="Do it; without it, what would be removed is shown.")
-@click.option("--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod).")
+@approve_option
 @_lose_data_option
-@click.option("--timeout", type=Seconds(), default=120.0, show_default=True, metavar="SECONDS", help="For one unit.")
-@json_option
-@data_option
+@timeout_option(120.0)
+@result_options
 def rebuild(
     environment: str, yes: bool, approve: bool, lose_data: bool, timeout: float, as_json: bool, data: str | None
 ) -> int:

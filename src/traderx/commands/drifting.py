@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,20 +11,20 @@ from typing import TYPE_CHECKING
 import click
 
 from confighub.errors import BadRequest
-from traderx.commands.lazy import Seconds, data_option, json_option, saying
+from traderx.commands.parameters import Seconds, result_options
+from traderx.commands.printing import saying
+from traderx.commands.watching import alert_options, receivers_of, refuse_no_space, watched_options, watched_units
 from traderx.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from confighub.operations.alerts import Receiver
     from confighub.operations.drift.outcome import Handled
     from confighub.operations.drift.risk import Action, Policy, Rule
     from confighub.operations.drift.watched import Watched
     from confighub.operations.explaining import Explainer
     from traderx.site import Site
 
-_STAGES = ("dev", "staging", "prod")
 _EXPLAINED_WITHIN_S = 10.0
 """How long a correction waits for an explanation at most."""
 _REMAINS = 3
@@ -33,9 +32,7 @@ _REMAINS = 3
 
 
 @click.command(name="drift-detector")
-@click.option("--space", "spaces", multiple=True, metavar="SPACE", help="A space or environment; '*' is all.")
-@click.option("--sets", metavar="SET,…", help="Only units of these sets.")
-@click.option("--filter", "filters", multiple=True, metavar="FILTER", help="Only units that this filter selects.")
+@watched_options
 @click.option("--namespace", metavar="NAME", help="Only objects in this namespace.")
 @click.option("--once", is_flag=True, help="Look once instead of watching; ends with 3 when drift is left.")
 @click.option(
@@ -68,14 +65,10 @@ _REMAINS = 3
 )
 @click.option("--refresh", is_flag=True, help="First have the workers compare; some take drift over by that.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--webhook", "webhooks", multiple=True, metavar="URL", help="Send alerts there as JSON.")
-@click.option("--slack", "slacks", multiple=True, metavar="URL", help="Send alerts to this Slack webhook.")
-@click.option("--alertmanager", "alertmanagers", multiple=True, metavar="URL", help="Send alerts to this Alertmanager.")
-@click.option("--pagerduty", is_flag=True, help="Send alerts to PagerDuty, by PAGERDUTY_ROUTING_KEY.")
+@alert_options
 @click.option("--without-claude", is_flag=True, help="By rules alone, also where a key for Claude is set.")
 @click.option("--history", metavar="UNIT", help="Only show when this unit was corrected, by whom and why.")
-@json_option
-@data_option
+@result_options
 def drift_detector(
     spaces: tuple[str, ...],
     sets: str | None,
@@ -110,7 +103,7 @@ def drift_detector(
     Example: bin/drift-detector --sets critical-services --space prod --once --json
     """
     from confighub.operations.drift.detector import Breaker, Detector, Options
-    from confighub.operations.drift.watched import ask_workers, find_watched
+    from confighub.operations.drift.watched import ask_workers
     from traderx.site import open_site
 
     say = saying(as_json)
@@ -120,13 +113,7 @@ def drift_detector(
     policy = _policy(policy_file, auto_correct)
     receivers = receivers_of(webhooks, slacks, alertmanagers, has_pagerduty=pagerduty)
     site = open_site(data, say)
-    watched = find_watched(
-        site.hub,
-        spaces_named(site, spaces),
-        sets=[name for name in (sets or "").split(",") if name],
-        filters=filters,
-        namespace=namespace or "",
-    )
+    watched = watched_units(site, spaces, sets=sets, filters=filters, namespace=namespace)
     options = Options(
         policy=policy,
         breaker=Breaker(max_corrections, window),
@@ -176,19 +163,6 @@ def _summary(looked_at: int, found: list[Handled]) -> None:
         print(f"{counted(len(found), 'unit')} of {looked_at} drifted, {left} still do")
 
 
-def refuse_no_space(named: tuple[str, ...]) -> None:
-    """Return when a space is named. Raises: BadRequest."""
-    if not named:
-        raise BadRequest("which space?", hint="--space prod, --space '*'")
-
-
-def spaces_named(site: Site, named: tuple[str, ...]) -> list[str]:
-    """Return the slugs of the spaces; an environment's name is short for the project's space of it."""
-    refuse_no_space(named)
-    stages = (*_STAGES, "base")
-    return [site.project.space(name) if name in stages else name for name in named]
-
-
 def _policy(file: str | None, auto_correct: str) -> Policy:
     from confighub.operations.drift.risk import Policy, Risk, read_rules
 
@@ -201,24 +175,6 @@ def _policy(file: str | None, auto_correct: str) -> Policy:
         except UnicodeDecodeError as error:
             raise BadRequest(f"the policy cannot be read: {file}: it is not UTF-8") from error
     return Policy(rules, Risk.LOW if auto_correct == "low" else None)
-
-
-def receivers_of(
-    webhooks: tuple[str, ...],
-    slacks: tuple[str, ...],
-    alertmanagers: tuple[str, ...],
-    *,
-    has_pagerduty: bool = False,
-) -> tuple[Receiver, ...]:
-    """Return who gets alerts, each in the form of its kind. Raises: BadRequest for what is no web address."""
-    from confighub.operations.alerts import Receiver, pagerduty_from
-
-    return (
-        *(Receiver(url) for url in webhooks),
-        *(Receiver(url, "slack") for url in slacks),
-        *(Receiver(url, "alertmanager") for url in alertmanagers),
-        *((pagerduty_from(os.environ),) if has_pagerduty else ()),
-    )
 
 
 def _explainer(say: Callable[[str], None]) -> Explainer | None:

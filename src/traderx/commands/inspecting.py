@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from confighub.errors import BadRequest, NotFound
-from traderx.commands.lazy import Environment, Seconds, data_option, json_option, saying
+from traderx.commands.parameters import Environment, data_option, result_options, timeout_option
+from traderx.commands.printing import saying
 
 if TYPE_CHECKING:
     from traderx.checking import Finding
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(name="check-health")
 @click.argument("environment", default="prod", type=Environment())
-@json_option
-@data_option
+@result_options
 def check_health(environment: str, as_json: bool, data: str | None) -> int:
     """Check an environment.
 
@@ -34,8 +34,7 @@ def check_health(environment: str, as_json: bool, data: str | None) -> int:
 
 @click.command(name="verify-data")
 @click.argument("environment", default="prod", type=Environment())
-@json_option
-@data_option
+@result_options
 def verify_data(environment: str, as_json: bool, data: str | None) -> int:
     """Check that the books balance.
 
@@ -55,11 +54,8 @@ def verify_data(environment: str, as_json: bool, data: str | None) -> int:
 @click.option("--kubeconfig", metavar="FILE", help="The cluster, where another machine set the environment up.")
 @click.option("--context", metavar="NAME", help="The context in the kubeconfig; its current one unless named.")
 @click.option("--enforced", is_flag=True, help="Test although the network plugin is not known to enforce policies.")
-@click.option(
-    "--timeout", type=Seconds(), default=60.0, show_default=True, metavar="SECONDS", help="How long pods may take."
-)
-@json_option
-@data_option
+@timeout_option(60.0, what="How long pods may take.")
+@result_options
 def check_connectivity(
     environment: str,
     kubeconfig: str | None,

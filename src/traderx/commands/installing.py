@@ -6,7 +6,8 @@ import click
 
 from confighub.errors import BadRequest
 from traderx import topology
-from traderx.commands.lazy import Environment, Seconds, data_option, explain_option, saying
+from traderx.commands.parameters import Environment, data_option, explain_option, timeout_option
+from traderx.commands.printing import saying
 
 
 @click.command(name="install-base")
@@ -71,14 +72,7 @@ def install_envs(wanted: tuple[str, ...], explain: bool, data: str | None) -> No
 @click.argument("environment", type=Environment())
 @click.option("--kubeconfig", metavar="FILE", help="Work on a Kubernetes cluster that this file names.")
 @click.option("--context", metavar="NAME", help="The context in the kubeconfig; its current one unless named.")
-@click.option(
-    "--timeout",
-    type=Seconds(),
-    default=30.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long its target may take.",
-)
+@timeout_option(30.0, what="How long its target may take.")
 @explain_option
 @data_option
 def setup_worker(

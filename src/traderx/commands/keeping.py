@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from confighub.errors import BadRequest
-from traderx.commands.lazy import Duration, data_option, json_option, saying
+from traderx.commands.parameters import Duration, Environment, result_options
+from traderx.commands.printing import saying
 
 
 @click.command()
@@ -23,8 +24,7 @@ from traderx.commands.lazy import Duration, data_option, json_option, saying
 @click.option("--push", is_flag=True, help="With --git: push to its remote.")
 @click.option("--off", is_flag=True, help="Keep no more backups on schedule; what was kept stays.")
 @click.option("--run", is_flag=True, hidden=True)
-@json_option
-@data_option
+@result_options
 def backup(
     folder: Path | None,
     every: float | None,
@@ -71,8 +71,7 @@ def backup(
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@json_option
-@data_option
+@result_options
 def restore(folder: Path, as_json: bool, data: str | None) -> None:
     """Bring the project's hub back from a backup.
 
@@ -98,10 +97,9 @@ def data_group() -> None:
 
 
 @data_group.command(name="copy")
-@click.argument("environment")
+@click.argument("environment", type=Environment())
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@json_option
-@data_option
+@result_options
 def copy_data(environment: str, folder: Path, as_json: bool, data: str | None) -> None:
     """Copy the database while it is in use.
 
@@ -117,9 +115,8 @@ def copy_data(environment: str, folder: Path, as_json: bool, data: str | None) -
 
 
 @data_group.command(name="list")
-@click.argument("environment")
-@json_option
-@data_option
+@click.argument("environment", type=Environment())
+@result_options
 def list_data(environment: str, as_json: bool, data: str | None) -> None:
     """List the copies that are kept on schedule.
 
@@ -141,12 +138,11 @@ def list_data(environment: str, as_json: bool, data: str | None) -> None:
 
 
 @data_group.command(name="restore")
-@click.argument("environment")
+@click.argument("environment", type=Environment())
 @click.option("--from", "copy", type=click.Path(path_type=Path, dir_okay=False), help="This copy.")
 @click.option("--at", "moment", metavar="MOMENT", help="The newest copy that is not later; else the newest.")
 @click.option("--yes", is_flag=True, help="Do it: what was booked since the copy is gone.")
-@json_option
-@data_option
+@result_options
 def restore_data(
     environment: str, copy: Path | None, moment: str | None, yes: bool, as_json: bool, data: str | None
 ) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 import click
 
 from confighub.errors import NotFound
-from traderx.commands.lazy import Environment, data_option, json_option, saying
+from traderx.commands.parameters import Environment, data_option, result_options
+from traderx.commands.printing import saying
 
 
 @click.command()
 @click.argument("environment", default="dev", type=Environment())
-@json_option
-@data_option
+@result_options
 def status(environment: str, as_json: bool, data: str | None) -> None:
     """Show where an environment answers.
 
@@ -43,8 +43,7 @@ def status(environment: str, as_json: bool, data: str | None) -> None:
 
 @click.command()
 @click.argument("environment", default="dev", type=Environment())
-@json_option
-@data_option
+@result_options
 def posture(environment: str, as_json: bool, data: str | None) -> None:
     """Show what protects an environment.
 
@@ -70,7 +69,7 @@ def posture(environment: str, as_json: bool, data: str | None) -> None:
 
 @click.command()
 @click.argument("service_name", metavar="SERVICE")
-@click.argument("environment", default="dev")
+@click.argument("environment", default="dev", type=Environment())
 @click.option("--follow", "-f", is_flag=True, help="Go on printing as lines come.")
 @click.option("--lines", default=100, show_default=True, help="So many of the last lines.")
 @data_option
@@ -98,8 +97,7 @@ def logs(service_name: str, environment: str, follow: bool, lines: int, data: st
 @click.command()
 @click.argument("unit")
 @click.argument("environment", default="dev", type=Environment())
-@json_option
-@data_option
+@result_options
 def why(unit: str, environment: str, as_json: bool, data: str | None) -> None:
     """Say what a unit waits for.
 

@@ -9,9 +9,9 @@ from decimal import Decimal
 import click
 
 from confighub.errors import BadRequest, NotFound
-from traderx.commands.costing import prices_option, provider_option, region_option
-from traderx.commands.drifting import spaces_named
-from traderx.commands.lazy import Duration, Environment, data_option, json_option, saying
+from traderx.commands.parameters import Duration, Environment, data_option, price_options, result_options
+from traderx.commands.printing import saying
+from traderx.commands.watching import spaces_named
 
 
 @click.group()
@@ -21,11 +21,8 @@ def cost() -> None:
 
 @cost.command()
 @click.argument("environment", type=Environment(allows_spaces=True))
-@provider_option
-@region_option
-@prices_option
-@json_option
-@data_option
+@price_options
+@result_options
 def diff(environment: str, provider: str, region: str, prices_file: str | None, as_json: bool, data: str | None) -> int:
     """Show what the heads of an environment cost against what runs.
 
@@ -40,7 +37,7 @@ def diff(environment: str, provider: str, region: str, prices_file: str | None, 
     say = saying(as_json)
     prices = load_prices(prices_file or "").at(provider=provider, region=region)
     site = open_site(data, say)
-    watched = find_watched(site.hub, spaces_named(site, (environment,)), sets=(), filters=())
+    watched = find_watched(site.hub, spaces_named(site.project, (environment,)), sets=(), filters=())
     (space,) = read_spaces(site.hub, watched, prices)
     found = differences(
         {unit.slug: unit.live_cost for unit in space.units}, {unit.slug: unit.head_cost for unit in space.units}
@@ -66,11 +63,8 @@ def diff(environment: str, provider: str, region: str, prices_file: str | None, 
 @click.argument("environment", type=Environment(allows_spaces=True))
 @click.option("--usd", type=float, metavar="AMOUNT", help="What the environment may cost a month.")
 @click.option("--none", "lifted", is_flag=True, help="Take the budget away.")
-@provider_option
-@region_option
-@prices_option
-@json_option
-@data_option
+@price_options
+@result_options
 def budget(
     environment: str,
     usd: float | None,
@@ -98,7 +92,7 @@ def budget(
     say = saying(as_json)
     prices = load_prices(prices_file or "").at(provider=provider, region=region)
     site = open_site(data, say)
-    watched = find_watched(site.hub, spaces_named(site, (environment,)), sets=(), filters=())
+    watched = find_watched(site.hub, spaces_named(site.project, (environment,)), sets=(), filters=())
     space = watched.spaces[0]
     if lifted:
         lift_budget(site.hub, space_id=str(space["SpaceID"]))

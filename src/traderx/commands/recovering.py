@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from confighub.errors import BadRequest
-from traderx.commands.lazy import Environment, Seconds, data_option, explain_option, json_option, saying
+from traderx.commands.parameters import (
+    Environment,
+    approve_option,
+    data_option,
+    explain_option,
+    result_options,
+    timeout_option,
+    together,
+)
+from traderx.commands.printing import saying
 from traderx.wording import counted
 
 if TYPE_CHECKING:
@@ -18,37 +26,20 @@ if TYPE_CHECKING:
 
 _REASON = "rolled back by hand"
 
-_shared = (
+_going_back_options = together(
     click.option("--to", required=True, metavar="WHERE", help="A tag, a change set (its start), a moment in time."),
     click.option("--reason", default=_REASON, show_default=True, metavar="TEXT", help="Why; it is kept with it."),
-    click.option(
-        "--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied (prod)."
-    ),
-    click.option(
-        "--timeout",
-        type=Seconds(),
-        default=60.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long one unit may take.",
-    ),
+    approve_option,
+    timeout_option(60.0),
+    explain_option,
+    result_options,
 )
-
-
-def _going_back_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command what all that goes back asks for."""
-    for option in reversed(_shared):
-        command = option(command)
-    return command
 
 
 @click.command()
 @click.argument("environment", type=Environment())
 @click.option("--unit", metavar="UNIT", help="Only this unit; --to may then be a revision number.")
 @_going_back_options
-@explain_option
-@json_option
-@data_option
 def rollback(
     environment: str,
     unit: str | None,
@@ -74,9 +65,6 @@ def rollback(
 @click.command()
 @click.argument("environment", type=Environment())
 @_going_back_options
-@explain_option
-@json_option
-@data_option
 def rewind(
     environment: str,
     to: str,
@@ -103,8 +91,7 @@ def quarantine() -> None:
 
 @quarantine.command(name="list")
 @click.argument("environment", type=Environment())
-@json_option
-@data_option
+@result_options
 def list_quarantined(environment: str, as_json: bool, data: str | None) -> None:
     """List the revisions in quarantine.
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
-from traderx.commands.lazy import Seconds, data_option, json_option, saying
+from traderx.commands.parameters import RegionName, approve_option, result_options, timeout_option
+from traderx.commands.printing import saying
 from traderx.wording import counted
+
+if TYPE_CHECKING:
+    from traderx.regions import Region
 
 
 @click.group(invoke_without_command=True)
-@json_option
-@data_option
+@result_options
 @click.pass_context
 def regions(context: click.Context, as_json: bool, data: str | None) -> None:
     """Show the regions, and promote prod from one to the next.
@@ -37,15 +41,14 @@ def regions(context: click.Context, as_json: bool, data: str | None) -> None:
 
 
 @regions.command()
-@click.option("--from", "first", default="us-east-1", show_default=True, metavar="REGION", help="Begin with this one.")
-@click.option("--to", "last", default="eu-central-1", show_default=True, metavar="REGION", help="End with this one.")
-@click.option("--approve", is_flag=True, help="Approve, in your name, exactly the revisions that are applied.")
+@click.option("--from", "first", type=RegionName(), default="us-east-1", show_default=True, help="Begin with this one.")
+@click.option("--to", "last", type=RegionName(), default="eu-central-1", show_default=True, help="End with this one.")
+@approve_option
 @click.option("--without-traffic", is_flag=True, help="Validate without asking services: they are not reached here.")
-@click.option("--timeout", type=Seconds(), default=120.0, show_default=True, metavar="SECONDS", help="For one unit.")
-@json_option
-@data_option
+@timeout_option(120.0)
+@result_options
 def promote(
-    first: str, last: str, approve: bool, without_traffic: bool, timeout: float, as_json: bool, data: str | None
+    first: Region, last: Region, approve: bool, without_traffic: bool, timeout: float, as_json: bool, data: str | None
 ) -> int:
     """Promote prod region by region.
 
@@ -58,7 +61,7 @@ def promote(
     from traderx.site import open_site
 
     say = saying(as_json)
-    chosen = promotion.between(promotion.region_named(first), promotion.region_named(last))
+    chosen = promotion.between(first, last)
     done = promotion.promote_through(
         open_site(data, say), chosen, approve=approve, asks_services=not without_traffic, timeout_s=timeout
     )
@@ -69,11 +72,10 @@ def promote(
 
 
 @regions.command()
-@click.argument("region")
+@click.argument("region", type=RegionName())
 @click.option("--without-traffic", is_flag=True, help="Do not ask the services: they are not reached from here.")
-@json_option
-@data_option
-def validate(region: str, without_traffic: bool, as_json: bool, data: str | None) -> int:
+@result_options
+def validate(region: Region, without_traffic: bool, as_json: bool, data: str | None) -> int:
     """Validate one region.
 
     Every head is live and ready, the worker connected, nothing drifted, every service answers, the books balance.
@@ -85,11 +87,10 @@ def validate(region: str, without_traffic: bool, as_json: bool, data: str | None
     from traderx.checking import lines
     from traderx.site import open_site
 
-    chosen = promotion.region_named(region)
-    found = promotion.validate(open_site(data, saying(as_json=True)), chosen, asks_services=not without_traffic)
+    found = promotion.validate(open_site(data, saying(as_json=True)), region, asks_services=not without_traffic)
     bad = sum(not one.is_well for one in found)
     if as_json:
-        print(json.dumps({"region": region, "ok": not bad, "checks": [one.as_json() for one in found]}, indent=2))
+        print(json.dumps({"region": region.name, "ok": not bad, "checks": [one.as_json() for one in found]}, indent=2))
     else:
         for line in lines(found):
             print(line)

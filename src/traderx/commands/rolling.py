@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from confighub.errors import BadRequest, ConfigHubError, NotFound
-from traderx.commands.lazy import data_option, environments, explain_option, json_option, saying
+from confighub.errors import BadRequest, ConfigHubError
+from traderx.commands.parameters import Environment, explain_option, result_options, together
+from traderx.commands.printing import saying
 
 if TYPE_CHECKING:
     from confighub.operations.rollout.beginning import Wish
@@ -19,35 +20,27 @@ if TYPE_CHECKING:
     from confighub.operations.rollout.steps import Outcome
     from traderx.site import Site
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
 
-
-def rollout_options(function: _Function) -> _Function:
-    """Add what both kinds of rollout take."""
-    options = (
-        click.argument("service"),
-        click.argument("environment"),
-        click.option("--image", default="", metavar=":TAG", help="The new version; not needed to go on with one."),
-        click.option("--env", "variables", multiple=True, metavar="NAME=VALUE", help="Also set this variable."),
-        click.option("--approve", is_flag=True, help="Approve every revision that the rollout makes (prod)."),
-        click.option("--lift", default="", metavar="REASON", help="Lift the version's quarantine first."),
-        click.option("--abort", "aborts", is_flag=True, help="End the rollout under way and go back."),
-        click.option("--prometheus", default="", metavar="URL", help="Judge by what this Prometheus has counted."),
-        click.option("--inside", is_flag=True, help="This machine reaches Services by their addresses in the cluster."),
-        click.option(
-            "--without-trades", is_flag=True, help="Leave the synthetic trades out: nothing is reached from here."
-        ),
-        explain_option,
-        json_option,
-        data_option,
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+_rollout_options = together(
+    click.argument("service"),
+    click.argument("environment", type=Environment()),
+    click.option("--image", default="", metavar=":TAG", help="The new version; not needed to go on with one."),
+    click.option("--env", "variables", multiple=True, metavar="NAME=VALUE", help="Also set this variable."),
+    click.option("--approve", is_flag=True, help="Approve every revision that the rollout makes (prod)."),
+    click.option("--lift", default="", metavar="REASON", help="Lift the version's quarantine first."),
+    click.option("--abort", "aborts", is_flag=True, help="End the rollout under way and go back."),
+    click.option("--prometheus", default="", metavar="URL", help="Judge by what this Prometheus has counted."),
+    click.option("--inside", is_flag=True, help="This machine reaches Services by their addresses in the cluster."),
+    click.option(
+        "--without-trades", is_flag=True, help="Leave the synthetic trades out: nothing is reached from here."
+    ),
+    explain_option,
+    result_options,
+)
 
 
 @click.command()
-@rollout_options
+@_rollout_options
 @click.option("--speed", default=1.0, show_default=True, metavar="N", help="Divide the stages' times by this.")
 @click.option("--schedule", "schedule_file", metavar="FILE", help="Stages of one's own, as JSON.")
 @click.option("--p95-ms", default=200.0, show_default=True, help="The limit of the stage that looks at latency.")
@@ -84,7 +77,7 @@ def canary(
     from traderx import canary as rollout
 
     with _telling_programs(as_json):
-        _refuse_odd_places(environment, prometheus)
+        _refuse_odd_address(prometheus)
         stages = rollout.CanaryWish(schedule_file, p95_ms, speed, patience, prometheus)
         evidence = Evidence(prometheus, rollout.read_schedule(stages).queries, without_trades, inside)
         wish = _wish("canary", service, environment, image, variables, evidence, approve=approve, lift=lift)
@@ -97,7 +90,7 @@ def canary(
 
 
 @click.command(name="blue-green")
-@rollout_options
+@_rollout_options
 @click.option("--soak", default=300.0, show_default=True, metavar="SECONDS", help="How long the old colour stays warm.")
 @click.option("--validate", is_flag=True, help="Only ask the colour that has no traffic whether it works; exit 0 or 1.")
 def blue_green(
@@ -129,9 +122,9 @@ def blue_green(
     from traderx.canary import Rollout
 
     with _telling_programs(as_json):
-        _refuse_odd_places(environment, prometheus)
+        _refuse_odd_address(prometheus)
         if validate:
-            return _validated(service, environment, data)
+            return _validated(service, environment, as_json, data)
         evidence = Evidence(prometheus, without_trades=without_trades, inside=inside)
         wish = _wish("blue-green", service, environment, image, variables, evidence, approve=approve, lift=lift)
         asked = Rollout(environment, wish, aborts, soak_s=soak)
@@ -142,23 +135,21 @@ def blue_green(
         return _carried_out(lambda site: rollout.blue_green(site, asked), as_json=as_json, data=data)
 
 
-def _validated(service: str, environment: str, data: str | None) -> int:
+def _validated(service: str, environment: str, as_json: bool, data: str | None) -> int:
     from traderx.blue_green import validate
     from traderx.delivery import refuse_unknown
     from traderx.site import open_site
 
     refuse_unknown(service)
-    click.echo(validate(open_site(data, saying(as_json=True)), environment, service))
+    said = validate(open_site(data, saying(as_json=True)), environment, service)
+    print(json.dumps({"environment": environment, "service": service, "said": said}, indent=2) if as_json else said)
     return 0
 
 
-def _refuse_odd_places(environment: str, prometheus: str) -> None:
-    """Return for an environment and a Prometheus that can be. Raises: NotFound, BadRequest."""
+def _refuse_odd_address(prometheus: str) -> None:
+    """Return for the address of a Prometheus, or none. Raises: BadRequest."""
     from confighub.operations.prometheus import Prometheus
 
-    known = environments()
-    if environment not in known:
-        raise NotFound(f"no such environment: {environment}", hint=f"there is {', '.join(known)}")
     if prometheus:
         Prometheus(prometheus)
 

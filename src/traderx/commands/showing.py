@@ -6,12 +6,12 @@ import json
 
 import click
 
-from traderx.commands.lazy import data_option, json_option, saying
+from traderx.commands.parameters import result_options
+from traderx.commands.printing import saying
 
 
 @click.group(invoke_without_command=True)
-@json_option
-@data_option
+@result_options
 @click.pass_context
 def patterns(context: click.Context, as_json: bool, data: str | None) -> None:
     """Show the twelve patterns with their last results.
@@ -37,8 +37,7 @@ def patterns(context: click.Context, as_json: bool, data: str | None) -> None:
 
 @patterns.command()
 @click.argument("numbers", nargs=-1, type=int, metavar="[NUMBER]…")
-@json_option
-@data_option
+@result_options
 def run(numbers: tuple[int, ...], as_json: bool, data: str | None) -> int:
     """Run patterns against dev and keep what came of each.
 
@@ -50,6 +49,8 @@ def run(numbers: tuple[int, ...], as_json: bool, data: str | None) -> int:
     from traderx import patterns as checklist
     from traderx.site import open_site
 
+    # before a hub is started for it
+    checklist.refuse_unknown(numbers)
     say = saying(as_json)
     rows = checklist.run(open_site(data, say), numbers, say)
     if as_json:
