@@ -9,7 +9,6 @@ from there to the object's being as it was. What no unit has is told and stays.
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 import threading
@@ -20,14 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from report import Measurement, head, tell
+from cluster import PASSWORD, USER, Site, arguments, p95, settings, until
+from report import Measurement, tell_all
 
 from confighub.client.hub import HubClient
 from confighub.client.transport import Transport
 from confighub.operations.drift.detector import Breaker, Detector, Options
 from confighub.operations.drift.risk import Policy, Rule
 from confighub.operations.drift.watched import find_watched
-from kubernetes import PASSWORD, USER, Site, _live, _p95, settings, until
 
 APPS = "/apis/apps/v1/namespaces"
 _LOOK_S = 0.6  # the detector has looked once more by then, and found nothing
@@ -102,37 +101,37 @@ class Shop:
                 lambda _: self.patch(
                     f"{web}/scale", {"spec": {"replicas": 10}}, "intruder", "application/merge-patch+json"
                 ),
-                lambda _: '"replicas":10' in _live(site, self.web),
+                lambda _: '"replicas":10' in site.live_state(self.web),
                 lambda _: bool(spec()["replicas"] == 3),
             ),
             Change(
                 "another image",
                 lambda number: edit(image=f"registry.local/evil:v{number}"),
-                lambda number: f"evil:v{number}" in _live(site, self.web),
+                lambda number: f"evil:v{number}" in site.live_state(self.web),
                 lambda _: bool(first()["image"] == "registry.local/web:v1"),
             ),
             Change(
                 "a variable added",
                 lambda number: edit(env=[{"name": "DEBUG", "value": f"on-{number}"}]),
-                lambda number: f"on-{number}" in _live(site, self.web),
+                lambda number: f"on-{number}" in site.live_state(self.web),
                 lambda _: "env" not in first(),
             ),
             Change(
                 "an object deleted",
                 lambda _: site.kube.delete(f"{core}/configmaps/data").raise_for_status() and None,
-                lambda _: '"blue"' not in _live(site, self.data),
+                lambda _: '"blue"' not in site.live_state(self.data),
                 lambda _: is_there("data"),
             ),
             Change(
                 "an object with the unit's marks left over",
                 copy,
-                lambda number: f"left-{number}" in _live(site, self.data),
+                lambda number: f"left-{number}" in site.live_state(self.data),
                 lambda number: not is_there(f"left-{number}"),
             ),
             Change(
                 "an object of no unit, which stays",
                 stranger,
-                lambda number: f"odd-{number} by intruder" in _live(site, self.place),
+                lambda number: f"odd-{number} by intruder" in site.live_state(self.place),
                 lambda number: is_there(f"odd-{number}"),
             ),
         ]
@@ -170,8 +169,8 @@ def measure(site: Site, change: Change, rounds: int) -> list[Measurement]:
         until(lambda: is_quiet(site))
         time.sleep(_LOOK_S)
     return [
-        Measurement(f"{change.name}: known to the hub, p95", _p95(known) * 1000, None, "ms"),
-        Measurement(f"{change.name}: right again after that, p95", _p95(right) * 1000, None, "ms"),
+        Measurement(f"{change.name}: known to the hub, p95", p95(known) * 1000, None, "ms"),
+        Measurement(f"{change.name}: right again after that, p95", p95(right) * 1000, None, "ms"),
     ]
 
 
@@ -192,11 +191,7 @@ def detect(site: Site, until_told: Callable[[], bool]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kubeconfig", type=Path, required=True, help="a cluster that may be written to")
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    given = parser.parse_args()
+    given = arguments(__doc__, rounds=30).parse_args()
     ended = threading.Event()
     with tempfile.TemporaryDirectory() as name:
         site = Site(Path(name), given.kubeconfig)
@@ -209,9 +204,7 @@ def main() -> None:
             ended.set()
             detecting.join(30)
             site.stop()
-    head(as_json=given.json)
-    for one in found:
-        tell(one, as_json=given.json)
+    tell_all(found, as_json=given.json)
 
 
 if __name__ == "__main__":

@@ -10,119 +10,15 @@ which are deleted at the end. The peer is ``kubectl apply --server-side`` of the
 
 from __future__ import annotations
 
-import argparse
-import base64
 import json
-import os
-import socket
 import subprocess
-import sys
 import tempfile
 import time
-import uuid
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-import httpx2
-import yaml
-from report import Measurement, head, tell
-
-from confighub.client.kubeconfig import from_kubeconfig
-
-USER, PASSWORD = "bench@example.com", "bench bench bench"
-PATIENCE_S = 600.0
-_PAUSE_S = 0.002
-
-
-class Site:
-    """A hub with one space, and a worker on the cluster."""
-
-    def __init__(self, folder: Path, kubeconfig: Path) -> None:
-        access = from_kubeconfig([kubeconfig])
-        self.kube = httpx2.Client(base_url=access.server, verify=access.tls or True, trust_env=False, timeout=60)
-        self.namespaces: list[str] = []
-        self.namespace = f"bench-{uuid.uuid4().hex[:6]}"
-        self.make_namespace(self.namespace)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        data, run = str(folder / "hub"), "from confighub.server import run; run()"
-        add = [sys.executable, "-c", run, "user", "add", USER, "--password-stdin", "--data", data]
-        subprocess.run(add, input=PASSWORD + "\n", text=True, check=True, capture_output=True)
-        self.log = (folder / "log").open("ab")
-        serve = [sys.executable, "-c", run, "serve", "--port", str(port), "--data", data]
-        self.processes = [subprocess.Popen(serve, stdout=self.log, stderr=self.log)]
-        self.http = httpx2.Client(base_url=self.url, auth=(USER, PASSWORD), trust_env=False, timeout=120)
-        until(lambda: self.http.get("/api/info").status_code == 200)
-        self.space = self.call("POST", "/space", {"Slug": "bench"})["SpaceID"]
-        worker = self.call("POST", f"/space/{self.space}/bridge_worker", {"Slug": "w1"})
-        env = os.environ | {"CONFIGHUB_URL": self.url, "CONFIGHUB_HOME": str(folder / "worker")}
-        env |= {"CONFIGHUB_WORKER_ID": worker["BridgeWorkerID"], "CONFIGHUB_WORKER_SECRET": worker["Secret"]}
-        start = [sys.executable, "-c", "from confighub.cli.main import run; run()", "worker", "run", "w1"]
-        start += ["--provider", "kubernetes", "--kubeconfig", str(kubeconfig), "--wait-timeout", "300s"]
-        self.processes.append(subprocess.Popen(start, env=env, stdout=self.log, stderr=self.log))
-        self.target = until(self._find_target)
-
-    def _find_target(self) -> str:
-        found = self.call("GET", f"/space/{self.space}/target")
-        return str(found[0]["Target"]["TargetID"]) if found else ""
-
-    def call(self, method: str, path: str, body: object = None, **query: str) -> Any:
-        """Return what the hub answers."""
-        answer = self.http.request(method, f"/api{path}", json=body, params=query)
-        if answer.status_code not in (200, 207):
-            raise SystemExit(f"{method} {path}: {answer.text}")
-        return answer.json()
-
-    def make_namespace(self, name: str) -> None:
-        """Make a namespace."""
-        self.kube.post("/api/v1/namespaces", json={"metadata": {"name": name}}).raise_for_status()
-        self.namespaces.append(name)
-
-    def create(self, slug: str, document: dict[str, Any], *, space: str = "") -> str:
-        """Make a unit of one object, in another space one without a target; return its id."""
-        data = base64.b64encode(yaml.safe_dump(document, sort_keys=False).encode()).decode()
-        body = {"Slug": slug, "Data": data} | ({} if space else {"TargetID": self.target})
-        return str(self.call("POST", f"/space/{space or self.space}/unit", body)["UnitID"])
-
-    def apply(self, unit: str) -> None:
-        """Apply a unit; return when that is accepted."""
-        self.call("POST", f"/space/{self.space}/unit/{unit}/apply")
-
-    def stop(self) -> None:
-        """End hub and worker."""
-        for process in reversed(self.processes):
-            process.terminate()
-            process.wait(30)
-        self.log.close()
-        for namespace in self.namespaces:
-            self.kube.delete(f"/api/v1/namespaces/{namespace}")
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Return the condition's first true answer."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        try:
-            if found := condition():
-                return found
-        except httpx2.TransportError:
-            pass
-        time.sleep(_PAUSE_S)
-    raise SystemExit("the benchmark waited in vain")
-
-
-def settings(name: str, namespace: str, **data: str) -> dict[str, Any]:
-    """Return a ConfigMap."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": name, "namespace": namespace},
-        "data": data,
-    }
+from cluster import Site, arguments, p95, settings, until
+from report import Measurement, tell_all
 
 
 def first_write(site: Site, rounds: int) -> Measurement:
@@ -135,7 +31,7 @@ def first_write(site: Site, rounds: int) -> Measurement:
         start = time.perf_counter()
         until(lambda number=number: site.kube.get(f"{path}/write-{number}").status_code == 200)
         times.append(time.perf_counter() - start)
-    return Measurement("apply accepted → first write, p95", _p95(times) * 1000, None, "ms")
+    return Measurement("apply accepted → first write, p95", p95(times) * 1000, None, "ms")
 
 
 def drift(site: Site, rounds: int) -> list[Measurement]:
@@ -153,20 +49,15 @@ def drift(site: Site, rounds: int) -> list[Measurement]:
         query = {"fieldManager": "intruder"}
         color = f"red-{number}"
         site.kube.patch(path, content=json.dumps({"data": {"color": color}}), headers=headers, params=query)
-        until(lambda color=color: color in _live(site, unit))
+        until(lambda color=color: color in site.live_state(unit))
         known.append(time.perf_counter() - start)
         site.apply(unit)
         until(lambda: site.kube.get(path).json()["data"]["color"] == "blue")
         mended.append(time.perf_counter() - start)
     return [
-        Measurement("drift → known to the hub, p95", _p95(known) * 1000, None, "ms"),
-        Measurement("drift → known and put right, p95", _p95(mended) * 1000, None, "ms"),
+        Measurement("drift → known to the hub, p95", p95(known) * 1000, None, "ms"),
+        Measurement("drift → known and put right, p95", p95(mended) * 1000, None, "ms"),
     ]
-
-
-def _live(site: Site, unit: str) -> str:
-    found = site.call("GET", f"/space/{site.space}/unit/{unit}")["Unit"].get("LiveState") or ""
-    return base64.b64decode(found).decode()
 
 
 def many(site: Site, count: int, rounds: int, peer: Kubectl | None) -> list[Measurement]:
@@ -237,18 +128,11 @@ class Kubectl:
         return time.perf_counter() - start
 
 
-def _p95(times: list[float]) -> float:
-    return sorted(times)[int(len(times) * 0.95) - 1 if len(times) > 1 else 0]
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kubeconfig", type=Path, required=True, help="a cluster that may be written to")
+    parser = arguments(__doc__, rounds=30)
     parser.add_argument("--kubectl", default="", help="the peer; without it its columns are null")
-    parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--units", type=int, default=1000)
     parser.add_argument("--turns", type=int, default=3, help="how often the units are applied, by us and the peer")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -259,9 +143,7 @@ def main() -> None:
             found += many(site, given.units, given.turns, peer) if given.units else []
         finally:
             site.stop()
-    head(as_json=given.json)
-    for one in found:
-        tell(one, as_json=given.json)
+    tell_all(found, as_json=given.json)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 """How long an ordered apply of dev's 17 units takes on a cluster beyond what it must wait for.
 
-A project of its own is made for each round and ended afterwards; the namespace ``traderx-dev`` must be free. What
-must be waited for is seen by a watch of its own: the time in which a Deployment was made and not ready, and the time
-for which it must stay ready (the target's StableTime, 500 ms). The rest is ours: the command, the hub, the worker.
+A project of its own is made for each round and ended afterwards; the namespace ``traderx-dev`` must be free, and the
+cluster must have nodes, real or pretended. What must be waited for is seen by a watch of its own: the time in which a
+Deployment was made and not ready, and the time for which it must stay ready (the target's StableTime, 500 ms). The
+rest is ours: the command, the hub, the worker.
 
     python benchmarks/ordered.py --kubeconfig FILE [--rounds 3] [--json]
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -20,10 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import httpx2
-from report import Measurement, head, tell
-
-from confighub.client.kubeconfig import from_kubeconfig
+from cluster import arguments, connect
+from report import Measurement, tell_all
 
 PROJECT = Path(__file__).resolve().parents[1]
 NAMESPACE = "/api/v1/namespaces/traderx-dev"
@@ -37,8 +35,7 @@ class Watch:
     """When each Deployment was made and when it was ready, on this machine's clock."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        access = from_kubeconfig([kubeconfig])
-        self.kube = httpx2.Client(base_url=access.server, verify=access.tls or True, trust_env=False, timeout=None)
+        self.kube = connect(kubeconfig, timeout_s=None)
         self.made: dict[str, float] = {}
         self.ready: dict[str, float] = {}
         self._since = self.kube.get(DEPLOYMENTS).json()["metadata"]["resourceVersion"]
@@ -107,20 +104,15 @@ def one_round(kubeconfig: Path) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kubeconfig", type=Path, required=True, help="a cluster with nodes, real or pretended")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
-    given = parser.parse_args()
+    given = arguments(__doc__, rounds=3).parse_args()
     found = [one_round(given.kubeconfig.resolve()) for _ in range(given.rounds)]
-    head(as_json=given.json)
-    for work, seconds in (
+    figures = (
         ("ordered apply of 17 units", [whole for whole, _, _ in found]),
         ("of it, pods coming up", [pods for _, pods, _ in found]),
         ("of it, staying ready", [stable - pods for _, pods, stable in found]),
         ("of it, our code", [whole - stable for whole, _, stable in found]),
-    ):
-        tell(Measurement(work, median(seconds), None, "s"), as_json=given.json)
+    )
+    tell_all([Measurement(work, median(seconds), None, "s") for work, seconds in figures], as_json=given.json)
 
 
 if __name__ == "__main__":

@@ -75,6 +75,13 @@ def tell(one: Measurement, *, as_json: bool) -> None:
     print(f"{one.work:62} {one.ours:12.1f} {peer:>12} {ratio:>9}  {one.unit}", flush=True)
 
 
+def tell_all(found: list[Measurement], *, as_json: bool) -> None:
+    """Print measurements below their head."""
+    head(as_json=as_json)
+    for one in found:
+        tell(one, as_json=as_json)
+
+
 def table(found: list[tuple[str, str, Measurement]]) -> None:
     """Print the ratios as one table: a row per piece of work, a column per size, state and number of units.
 
