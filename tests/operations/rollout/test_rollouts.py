@@ -143,17 +143,21 @@ def test_a_canary_gets_its_share_only_when_it_runs_and_loses_it_without_evidence
     opened(prod, use, note)
 
 
-def test_a_canary_that_does_not_start_never_gets_traffic(prod: Stage) -> None:
+@pytest.mark.parametrize(
+    "said",
+    ["shop-canary: exited with code 1", "shop-canary: CrashLoopBackOff: container shop: (last time it ended with 137)"],
+)
+def test_a_canary_that_does_not_start_never_gets_traffic(prod: Stage, said: str) -> None:
     def refuse(event: Event) -> Verdict:
         if event["Data"]["Payload"]["UnitSlug"] == "shop-canary-deployment" and event["Data"]["Action"] == "Apply":
-            return Verdict("Failed", "ApplyFailed", "shop-canary: exited with code 1")
+            return Verdict("Failed", "ApplyFailed", said)
         return obey(event)
 
     def use(shop: Shop, worker: PlayedWorker) -> None:
         outcome = share(shop)
 
         assert (outcome.verdict, outcome.check) == ("rolled back", "crash loop")
-        assert "exited with code 1" in outcome.reason
+        assert said in outcome.reason
         assert "shop-canary-ingress" not in [slug for slug, _ in worker.applied]
 
     opened(prod, use, refuse)

@@ -17,6 +17,8 @@ from confighub.operations.rollout.record import Notebook, Record, StepDone
 
 DONE = "done"
 BACK = "back"
+_ENDED = ("exited with code", "killed by signal", "CrashLoopBackOff")
+"""What a worker says of a program that ended by itself: the laptop's runtime, and the kubelet."""
 
 Step = Callable[[], str]
 """Carries one step out, again if need be, and returns the name of the next."""
@@ -128,5 +130,4 @@ def _check_of(error: ConfigHubError) -> str:
     """Return what found the version bad: a check, or that it does not run."""
     if isinstance(error, Breach):
         return error.check
-    has_ended = "exited with code" in error.message or "killed by signal" in error.message
-    return "crash loop" if has_ended else "deployment"
+    return "crash loop" if any(words in error.message for words in _ENDED) else "deployment"
