@@ -224,8 +224,14 @@ def take_back(hub: HubClient, proposal: Proposal, units: Iterable[ProposedUnit])
 @contextmanager
 def held(hub: HubClient, proposal: Proposal) -> Iterator[None]:
     """Keep the units from being applied by themselves until the block ends."""
-    where = _where(proposal)
-    hub.units.hold(where=where, reason=f"change set {proposal.slug}", ttl_s=_HOLD_S, holder=_HOLDER)
+    with held_where(hub, _where(proposal), slug=proposal.slug):
+        yield
+
+
+@contextmanager
+def held_where(hub: HubClient, where: str, *, slug: str) -> Iterator[None]:
+    """Keep the units that are chosen so for that change set, in place of what a process that was killed left behind."""
+    hub.units.hold(where=where, reason=f"change set {slug}", ttl_s=_HOLD_S, holder=_HOLDER)
     try:
         yield
     finally:

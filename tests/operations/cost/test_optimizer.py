@@ -27,6 +27,7 @@ from confighub.operations.cost.optimizer import (
     cut_off,
     proposals_of,
     receipts,
+    usd,
     write,
 )
 from confighub.operations.cost.spaces import SpaceCost, live_objects, read_spaces
@@ -250,6 +251,7 @@ def test_a_change_set_that_was_cut_off_goes_on_and_is_not_withdrawn(dev: Stage, 
         assert cut_off(dev.hub, watched(dev)) == []
         if is_made:
             proposals.make(dev.hub, proposal)
+            dev.hub.units.wait(dev.hub.units.apply(web, space_id=dev.space_id))
         else:
             (first,) = [one for one in proposal.units if one.slug == "web"]
             calls = [call(name, *values) for name, values in first.calls]
@@ -261,6 +263,7 @@ def test_a_change_set_that_was_cut_off_goes_on_and_is_not_withdrawn(dev: Stage, 
 
         assert (kept.slug, begun.slug, begun.is_made) == (proposal.slug, proposal.slug, is_made)
         assert receipt.saved > 0
+        assert usd(receipt.saved) == proposal.facts["saving"]
         assert [head_of(dev, web), head_of(dev, api)] == [2, 2]
         space = cost_of(dev)
         assert space.head_cost == space.live_cost

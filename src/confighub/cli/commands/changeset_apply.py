@@ -7,6 +7,7 @@ those that were done go back to where they were.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from confighub.cli.applying import tell_what_is_next
@@ -20,8 +21,9 @@ from confighub.cli.record_input import DRY_RUN
 from confighub.cli.showing import DATA_OUTPUT, the_record
 from confighub.cli.waiting import WAITING
 from confighub.client.collection import CHANGE_SET, any_of, conjoined, quoted
+from confighub.client.units import FINAL
 from confighub.errors import BadRequest, ConfigHubError, Gated
-from confighub.operations import proposals
+from confighub.operations import attempts, proposals
 
 if TYPE_CHECKING:
     from confighub.cli.call import Call
@@ -49,7 +51,8 @@ def apply(call: Call) -> None:
     after the creation, so they go back to the start; or, when the change set proposes a change that
     is not made yet, it is made, and --dry-run shows it. It is all or none: gates are checked before
     anything is changed, and a failure takes back what was done. What was not live before is
-    changed and not applied.
+    changed and not applied. Cut off in the middle, it goes on when it is typed again: what runs is
+    not applied once more, and a failure takes back what was done by either.
     """
     found = the_record(call, KIND)
     change_set, end = found["ChangeSet"], found.get("EndTag") or {}
@@ -63,30 +66,22 @@ def apply(call: Call) -> None:
         raise BadRequest(f"a change set has a start and an end, not: {side}")
     if side == "end" and not end:
         raise BadRequest(f"change set {change_set['Slug']} has no end tag", hint="--to start, or set --end-tag")
-    units = _members(call, found)
+    members = _members(call, found)
     name = f"ChangeSet:{change_set['ChangeSetID']}"
-    where, restore = _all_of(units), name if side == "end" else f"Before:{name}"
-    why = {"LastChangeDescription": f"change set {change_set['Slug']}: {side}"}
+    where, restore = _all_of(members), name if side == "end" else f"Before:{name}"
     _try(call, where, restore, to_apply=not call.yes("restore-only"))
     if call.is_dry_run:
-        call.out.say(f"dry run: {len(units)} units can go to the {side} of change set {change_set['Slug']}")
+        call.out.say(f"dry run: {len(members)} units can go to the {side} of change set {change_set['Slug']}")
         return
-    changed: list[Wire] = []
-    try:
+
+    def move() -> None:
+        why = {"LastChangeDescription": f"change set {change_set['Slug']}: {side}"}
         done = call.hub.units.patch_all(why, where=where, restore=restore)
-        changed = [one["Unit"] for one in report_many(call, UNIT_KIND, "update", done)]
-        call.out.say(f"change set {change_set['Slug']}: {len(changed)} units are at its {side}")
-        live = [one for one in changed if one.get("LiveRevisionNum")]
-        if live and not call.yes("restore-only"):
-            run_on(call, "Apply", live, lambda unit: call.hub.units.apply(unit["UnitID"], space_id=unit["SpaceID"]))
-        else:
-            tell_what_is_next(call, changed)
-    except ConfigHubError as error:
-        if call.yes("keep-going"):
-            raise
-        _take_back(call, units, str(change_set["Slug"]))
-        message = f"change set {change_set['Slug']} was not applied, every unit is back where it was: {error}"
-        raise BadRequest(message) from error
+        moved = report_many(call, UNIT_KIND, "update", done)
+        call.out.say(f"change set {change_set['Slug']}: {len(moved)} units are at its {side}")
+
+    stood = attempts.begin(call.hub, change_set, members)
+    _all_or_none(call, found, stood, move, lambda: attempts.end(call.hub, change_set))
 
 
 def _make(call: Call, found: Wire, proposal: Proposal) -> None:
@@ -102,27 +97,65 @@ def _make(call: Call, found: Wire, proposal: Proposal) -> None:
     if call.is_dry_run:
         call.out.say(f"dry run: change set {proposal.slug} can be made: {proposal.why}")
         return
-    # where they stood when it was proposed: an earlier try may have changed some of them
-    stood = {one.unit_id: one.revision for one in proposal.units}
-    units = [
-        {**one, "HeadRevisionNum": stood.get(one["UnitID"], one["HeadRevisionNum"])} for one in _members(call, found)
-    ]
+
+    def move() -> None:
+        proposals.make(call.hub, proposal)
+        call.out.say(f"change set {proposal.slug}: {len(stood)} units are at its end")
+
+    # where they stood when it was proposed: an earlier try may have changed some of them, and applied them
+    at = {one.unit_id: one.revision for one in proposal.units}
+    stood = [_as_of(unit, at.get(str(unit["UnitID"]), int(unit["HeadRevisionNum"]))) for unit in _members(call, found)]
+    _all_or_none(call, found, stood, move, lambda: None)
+
+
+def _as_of(unit: Wire, revision: int) -> Wire:
+    return {**unit, "HeadRevisionNum": revision, "LiveRevisionNum": min(revision, unit.get("LiveRevisionNum") or 0)}
+
+
+def _all_or_none(
+    call: Call, found: Wire, stood: list[Wire], move: Callable[[], None], ended: Callable[[], None]
+) -> None:
+    """Move the units and apply those that are live, or bring all back to where they ``stood``.
+
+    What runs its head already is left alone, and where that is under way it is waited for: a process that was killed
+    may have come as far. ``ended`` is called when no unit is in between any more. Raises: BadRequest with what failed.
+    """
+    slug = str(found["ChangeSet"]["Slug"])
     try:
-        with proposals.held(call.hub, proposal):
-            live = proposals.make(call.hub, proposal)
-            call.out.say(f"change set {proposal.slug}: {len(units)} units are at its end")
-            changed = _members(call, found)
-            due = [one for one in changed if one["UnitID"] in live and not call.yes("restore-only")]
+        with proposals.held_where(call.hub, _all_of(stood), slug=slug):
+            move()
+            now = _listed(call, found)
+            changed, events = [one["Unit"] for one in now], {one["Unit"]["UnitID"]: _event_of(one) for one in now}
+            due = [one for one in changed if _is_due(one) and not call.yes("restore-only")]
             if due:
-                run_on(call, "Apply", due, lambda unit: call.hub.units.apply(unit["UnitID"], space_id=unit["SpaceID"]))
+                run_on(call, "Apply", due, lambda unit: _applied(call, unit, events[unit["UnitID"]]))
             else:
                 tell_what_is_next(call, changed)
     except ConfigHubError as error:
         if call.yes("keep-going"):
+            ended()
             raise
-        _take_back(call, units, proposal.slug)
-        message = f"change set {proposal.slug} was not applied, every unit is back where it was: {error}"
+        _take_back(call, stood, slug)
+        ended()
+        message = f"change set {slug} was not applied, every unit is back where it was: {error}"
         raise BadRequest(message) from error
+    ended()
+
+
+def _is_due(unit: Wire) -> bool:
+    return bool(unit.get("LiveRevisionNum")) and unit["LiveRevisionNum"] != unit["HeadRevisionNum"]
+
+
+def _event_of(extended: Wire) -> Wire:
+    return extended.get("LatestUnitEvent") or {}
+
+
+def _applied(call: Call, unit: Wire, event: Wire) -> Wire:
+    """Return the operation that applies the head, the one under way when there is one."""
+    is_it = event.get("Action") == "Apply" and event.get("RevisionNum") == unit["HeadRevisionNum"]
+    if is_it and event.get("Status") not in FINAL:
+        return event
+    return call.hub.units.apply(unit["UnitID"], space_id=unit["SpaceID"])
 
 
 def _try(call: Call, where: str, restore: str, *, to_apply: bool) -> None:
@@ -136,17 +169,19 @@ def _try(call: Call, where: str, restore: str, *, to_apply: bool) -> None:
 
 
 def _take_back(call: Call, units: list[Wire], slug: str) -> None:
-    """Bring every unit that has moved back to the text it had, and apply that where it is live."""
+    """Bring every unit that has moved back to the text it had, and apply that where something else runs."""
     now = {one["Unit"]["UnitID"]: one["Unit"] for one in call.hub.units.list(where=_all_of(units), include="")}
     moved = [one for one in units if now[one["UnitID"]]["HeadRevisionNum"] != one["HeadRevisionNum"]]
-    gated = set()
+    gated, due = set(), set()
     for unit in moved:
         why = {"LastChangeDescription": f"change set {slug} was taken back"}
         restore = str(unit["HeadRevisionNum"])
         changed = call.hub.units.patch(unit["UnitID"], why, space_id=unit["SpaceID"], restore=restore)
         if changed.get("ApplyGates"):
             gated.add(unit["UnitID"])
-    live = [one for one in moved if one.get("LiveRevisionNum") and not call.yes("restore-only")]
+        if _is_due(changed):
+            due.add(unit["UnitID"])
+    live = [one for one in moved if one["UnitID"] in due and not call.yes("restore-only")]
     if live:
         note(f"taking back: {', '.join(str(one['Slug']) for one in live)}")
         run_on(call, "Apply", live, lambda unit: _live_again(call, unit, is_gated=unit["UnitID"] in gated))
@@ -164,13 +199,16 @@ def _all_of(units: list[Wire]) -> str:
 
 def _members(call: Call, found: Wire) -> list[Wire]:
     """Return the plain units that the change set's filter selects in its space."""
+    return [one["Unit"] for one in _listed(call, found)]
+
+
+def _listed(call: Call, found: Wire) -> list[Wire]:
+    """Return the same with their latest events."""
     chosen = found.get("Filter") or {}
     space_id = str(found["ChangeSet"]["SpaceID"])
     where = conjoined(chosen.get("Where") or "", f"SpaceID = {quoted(space_id)}")
-    units = [
-        one["Unit"]
-        for one in call.hub.units.list(where=where, include="", select="Slug,HeadRevisionNum,LiveRevisionNum")
-    ]
+    columns = "Slug,HeadRevisionNum,LiveRevisionNum,LastChangeDescription"
+    units = call.hub.units.list(where=where, include="UnitEventID", select=columns)
     if not units:
         raise BadRequest(f"change set {found['ChangeSet']['Slug']} selects no units")
     return units

@@ -263,6 +263,7 @@ def _proposal(space: str, space_id: str, advised: Sequence[Advised]) -> Proposal
         calls = [*(before.calls if before else []), *one.advice.calls]
         units[one.unit.unit_id] = ProposedUnit(one.unit.unit_id, one.unit.slug, one.unit.revision, calls)
     saving = sum((one.advice.saving for one in advised), Decimal(0))
+    live = _live({one.unit.unit_id: one.unit for one in advised})
     named = json.dumps([[one.unit_id, one.revision, one.calls] for one in units.values()])
     digest = hashlib.sha256(named.encode()).hexdigest()[:10]
     return Proposal(
@@ -271,7 +272,7 @@ def _proposal(space: str, space_id: str, advised: Sequence[Advised]) -> Proposal
         space_id=space_id,
         why=f"requests as used: saves {usd(saving)} USD a month",
         units=list(units.values()),
-        facts={"saving": usd(saving), "live": usd(_live({one.unit.unit_id: one.unit for one in advised}))},
+        facts={"saving": usd(saving), "live": usd(live), "liveExactly": f"{live:f}"},
     )
 
 
@@ -284,13 +285,13 @@ def carry_out(
 ) -> Receipt:
     """Make a proposal, apply what is live of it in order, and return what that saves as it runs.
 
-    One that was cut off goes on where it was.
+    One that was cut off goes on where it was; what its units cost before is what they did when it was proposed.
     Raises: Gated, Conflict before anything is changed; ConfigHubError when a unit did not get ready: then all units
     are as they were, in the hub and where they run.
     """
     shown = proposals.show(hub, proposal)
     proposals.refuse_closed(proposal, shown, approve=options.approve, command=options.command)
-    before = _live_cost(hub, proposal, watched, prices)
+    before = _cost_before(hub, proposal, watched, prices)
     with proposals.held(hub, proposal):
         ids = proposals.make(hub, proposal)
         say(f"change set {proposal.slug} of {proposal.space} is made: {len(proposal.units)} units have new heads")
@@ -315,6 +316,14 @@ def receipts(hub: HubClient, watched: Watched, prices: Prices) -> list[tuple[Pro
         for one in proposals.find(hub, space=str(space["Slug"]), space_id=str(space["SpaceID"]))
         if is_ours(one)
     ]
+
+
+def _cost_before(hub: HubClient, proposal: Proposal, watched: Watched, prices: Prices) -> Cost:
+    """Return what the proposal's units cost without it: some may run it already where an earlier try was cut off."""
+    if not proposals.is_begun(hub, proposal):
+        return _live_cost(hub, proposal, watched, prices)
+    amount = Decimal(proposal.facts.get("liveExactly") or proposal.facts["live"])
+    return Cost(amount, amount)
 
 
 def _live_cost(hub: HubClient, proposal: Proposal, watched: Watched, prices: Prices) -> Cost:
