@@ -33,7 +33,7 @@ def active(system: System) -> dict[str, Any]:
     return unit
 
 
-@pytest.mark.requirement("R-110", "R-113", "R-114", "R-115", "R-118", "R-119", "R-121")
+@pytest.mark.requirement("R-110", "R-111", "R-113", "R-114", "R-115", "R-118", "R-119", "R-121")
 def test_killed_at_every_step_it_switches_without_a_failed_request(rolled: System) -> None:
     ingress = rolled.status()["ingress"]
     before = position(ingress, ACCOUNT, SYMBOL)

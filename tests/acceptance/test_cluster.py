@@ -190,6 +190,7 @@ def test_addons_are_there_and_what_the_cluster_lacks_is_told(deployed: Deployed)
     assert "not supported here: ServiceMonitor traderx, PodMonitor trade-processor" in deployed.said["deploy"]
 
 
+@pytest.mark.requirement("R-351")
 def test_an_addon_is_applied_once_its_kinds_are_there(deployed: Deployed) -> None:
     names = {"ServiceMonitor": "servicemonitors", "PodMonitor": "podmonitors"}
     path = "/apis/monitoring.coreos.com/v1/namespaces/traderx-dev/{}"

@@ -213,6 +213,7 @@ def test_lists_come_in_pages(shared_hub: HubProcess, new_space: NewSpace) -> Non
     assert slugs == ["u0", "u1", "u2", "u3", "u4"]
 
 
+@pytest.mark.requirement("R-200")
 def test_a_set_has_members_by_expression_and_by_hand(shared_hub: HubProcess, new_space: NewSpace) -> None:
     space_id, slug = new_space()
     body = {"Slug": f"critical-{slug}", "Where": f"Labels.tier = 'critical' AND SpaceID = '{space_id}'"}

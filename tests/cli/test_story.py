@@ -83,6 +83,26 @@ def test_a_new_prefix_is_two_words_and_fresh(alice: Terminal) -> None:
     assert len(first.strip().split("-")) == 2
 
 
+@pytest.mark.requirement("R-347")
+def test_a_space_is_made_and_found_by_its_labels(alice: Terminal, project: str) -> None:
+    made = alice.must("space", "create", f"{project}-extra", "--label", f"project={project}-x", "--label", "tier=a")
+
+    listed = alice.must("space", "list", "--where", f"Labels.project = '{project}-x'", "--names")
+
+    assert f"{project}-extra" in made.out
+    assert listed.lines == [f"{project}-extra"]
+
+
+@pytest.mark.requirement("R-348")
+def test_a_filter_is_made_of_terms(alice: Terminal, project: str) -> None:
+    terms = ("--where-field", f"Space.Labels.project = '{project}'", "--where-field", "Labels.order = '1'")
+    alice.must("filter", "create", "first", "Unit", *terms, "--space", f"{project}-filters")
+
+    chosen = alice.must("unit", "list", "--space", f"{project}-prod", "--filter", f"{project}/first", "--names")
+
+    assert chosen.lines == ["web-deployment"]
+
+
 @pytest.mark.requirement("R-220", "R-354")
 def test_clones_come_with_labels_upstream_and_the_same_bytes(alice: Terminal, project: str) -> None:
     (base, _), (dev, _) = units(alice, f"{project}-base"), units(alice, f"{project}-dev")
@@ -111,7 +131,7 @@ def test_a_unit_in_a_pipe_is_json_with_its_revision(alice: Terminal, project: st
     assert drawn.lines[1].split() == ["Name", "web-deployment"]
 
 
-@pytest.mark.requirement("R-203", "R-201", "R-202")
+@pytest.mark.requirement("R-203", "R-201", "R-202", "R-349")
 def test_a_set_is_filled_shown_and_patched_by_its_slug(alice: Terminal, project: str) -> None:
     alice.must("set", "create", "critical", "--space", f"{project}-filters")
     alice.must("set", "add-units", "critical", "--space", f"{project}-base", "--filter", "Labels.order = '1'")
@@ -185,6 +205,7 @@ def test_the_history_says_who_changed_what_newest_first(alice: Terminal, project
     assert "more load" in listed.lines[1]
 
 
+@pytest.mark.requirement("R-352")
 def test_a_difference_shows_the_changed_line_and_a_restore_brings_it_back(alice: Terminal, project: str) -> None:
     alice.must("unit", "update", "web", "--patch", "--data", '{"spec":{"replicas":2}}')
 
@@ -339,6 +360,7 @@ def test_an_upgrade_says_what_it_left_out(alice: Terminal, project: str) -> None
     assert line in ran.out
 
 
+@pytest.mark.requirement("R-010")
 def test_the_audit_log_is_verified_and_exported(alice: Terminal, project: str, tmp_path: Path) -> None:
     assert "intact" in alice.must("audit", "verify").out
 

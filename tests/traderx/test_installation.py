@@ -208,7 +208,7 @@ def test_filters_select_units_of_an_environment(installed: Installed, name: str,
     assert len(installed.hub.filters.list(space_id=installed.space_id("filters"))) == 7
 
 
-@pytest.mark.requirement("R-026", "R-051", "R-194", "R-195", "R-197", "R-198")
+@pytest.mark.requirement("R-026", "R-051", "R-194", "R-195", "R-197", "R-198", "R-200")
 @pytest.mark.parametrize("row", topology.SETS, ids=lambda row: row.slug)
 def test_sets_have_labels_and_follow_an_expression(installed: Installed, row: topology.SetRow) -> None:
     found = installed.hub.set(row.slug, space=installed.project.space("base"))["Set"]

@@ -18,6 +18,7 @@ from confighub.settings import HubSettings
 from tests.hub.scene import Scene
 
 
+@pytest.mark.requirement("R-010", "R-251")
 def test_every_change_leaves_a_row(hub: Hub, scene: Scene) -> None:
     space = scene.space("here")
     tag = scene.make("Tag", space, slug="v1")
@@ -60,6 +61,7 @@ def test_another_organization_reads_nothing(hub: Hub, scene: Scene) -> None:
     assert audit.list_audit(hub, Caller("", "stranger", hub.new_id(), frozenset({"admin"}))) == []
 
 
+@pytest.mark.requirement("R-010", "R-251")
 def test_the_chain_covers_every_row(hub: Hub, scene: Scene) -> None:
     scene.space("here")
 
@@ -171,6 +173,7 @@ def test_a_chain_signed_by_somebody_else_is_found(hub: Hub, scene: Scene, tmp_pa
     assert (found.is_intact, found.reason) == (False, "the end of the chain was signed by somebody else")
 
 
+@pytest.mark.requirement("R-251")
 def test_signed_rows_that_are_cut_off_are_found(hub: Hub, scene: Scene) -> None:
     scene.space("here")
     audit.sequence(hub)
