@@ -7,117 +7,32 @@ tests are skipped. `.ci/kubernetes/node/up` makes one on a machine without Docke
 from __future__ import annotations
 
 import base64
-import http.client
 import json
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.acceptance.clusters import DEPLOYMENTS
-from tests.acceptance.conftest import end
-from tests.acceptance.system import System, call, eventually
+from tests.acceptance.nodes import PATIENCE, Node, PodTraffic, on_node
+from tests.acceptance.system import call, eventually
 from tests.acceptance.trading import position, settled
-from tests.acceptance.traffic import Traffic, booked_once
-from tests.folders import short_folder
-from tests.kubernetes.control_plane import GivenPlane, Kube, to_itself
+from tests.acceptance.traffic import booked_once
 from traderx import topology
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1800)]
 
-NAMESPACE = "traderx-dev"
 ACCOUNT, SYMBOL = 22214, "IBM"
-WAY = "set KUBECONFIG_TEST to a cluster with a real node, or make one as root: .ci/kubernetes/node/up"
-PATIENCE = ("--timeout", "150")
-"""The seed allows a unit 60 s; here all pods share a machine with whatever else runs on it."""
-
-PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
-
-
-@dataclass
-class Node:
-    """Dev on a real node, and what the deployment printed."""
-
-    system: System
-    kube: Kube
-    said: str
-
-    def address(self, service: str) -> str:
-        """Return where a Service answers inside the cluster, and from here."""
-        found = self.kube.get(f"/api/v1/namespaces/{NAMESPACE}/services/{service}")["spec"]
-        return f"http://{found['clusterIP']}:{found['ports'][0]['port']}"
-
-    @property
-    def gui(self) -> str:
-        """The address of the Service web-gui, which leads to all the others."""
-        return self.address("web-gui")
-
-    def deployment(self, service: str) -> dict[str, Any]:
-        return self.kube.get(f"{DEPLOYMENTS.format(NAMESPACE)}/{service}")
-
-    def pods(self, service: str) -> list[dict[str, Any]]:
-        """Return the pods of a service that are not about to end."""
-        found = self.kube.get(PODS, labelSelector=f"app={service}")["items"]
-        return [one for one in found if "deletionTimestamp" not in one["metadata"]]
-
-    def count(self, service: str) -> int:
-        """Return how many pods of a service there are, those that end included."""
-        return len(self.kube.get(PODS, labelSelector=f"app={service}")["items"])
-
-    def change(self, function: str, *arguments: str, unit: str) -> None:
-        space = self.system.space("dev")
-        self.system.must("cub", "run", function, *arguments, "--space", space, "--unit", unit)
-
-    def set_image(self, service: str, tag: str) -> None:
-        arguments = ("--container-name", service, "--image-reference", tag)
-        self.change("set-image-reference", *arguments, unit=f"{service}-deployment")
-
-    def is_live(self, unit: str) -> bool:
-        found = self.system.unit(unit)
-        return bool(found["LiveRevisionNum"] == found["HeadRevisionNum"])
-
-
-class PodTraffic(Traffic):
-    """The same users, at a Service: from this machine's own address, and without a rate limit."""
-
-    def _connect(self, source: str) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self._host, self._port, timeout=30)
-
-
-def real_nodes(kube: Kube) -> list[str]:
-    """Return the nodes that are ready and run what they are given."""
-    return [
-        one["metadata"]["name"]
-        for one in kube.get("/api/v1/nodes")["items"]
-        if "kwok.x-k8s.io/node" not in (one["metadata"].get("annotations") or {})
-        and any(c["type"] == "Ready" and c["status"] == "True" for c in one.get("status", {}).get("conditions", []))
-    ]
 
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
     """Dev on a real node, set up with the project's own commands, with a database of its own."""
-    given = os.environ.get("KUBECONFIG_TEST")
-    if not given:
-        pytest.skip(f"no real Kubernetes node: {WAY}")
-    plane = GivenPlane(Path(given))
-    if not real_nodes(plane.kube):
-        pytest.skip(f"the cluster of KUBECONFIG_TEST has no real node that is ready: {WAY}")
-    with to_itself(plane, NAMESPACE):
-        system = System(short_folder() / "data")
-        try:
-            system.must("install-base")
-            system.must("install-envs", "--with", "postgresql")
-            system.must("traderx", "secrets", "create", "dev", "--kubeconfig", given)
-            system.must("setup-worker", "dev", "--kubeconfig", given)
-            said = system.must("ordered-apply", "dev", *PATIENCE, timeout_s=1500).out
-            yield Node(system, plane.kube, said)
-        finally:
-            end(system)
-    plane.kube.close()
+    with on_node("dev") as found:
+        found.system.must("install-base")
+        found.system.must("install-envs", "--with", "postgresql")
+        found.deploy()
+        yield found
 
 
 def test_every_pod_runs_as_nobody_special_on_files_that_it_cannot_change(node: Node) -> None:
@@ -194,7 +109,7 @@ def test_a_failing_readiness_probe_is_told_in_its_own_words(node: Node) -> None:
 
 
 def test_what_somebody_scaled_by_hand_is_corrected(node: Node) -> None:
-    path = f"{DEPLOYMENTS.format(NAMESPACE)}/position-service"
+    path = f"{DEPLOYMENTS.format(node.namespace)}/position-service"
     node.kube.merge(path, {"spec": {"replicas": 3}})
 
     def found() -> list[dict[str, Any]] | None:
@@ -209,7 +124,7 @@ def test_what_somebody_scaled_by_hand_is_corrected(node: Node) -> None:
 
 
 def test_the_password_of_the_database_is_in_the_cluster_only(node: Node) -> None:
-    secret = node.kube.get(f"/api/v1/namespaces/{NAMESPACE}/secrets/traderx-db-credentials")
+    secret = node.kube.get(f"/api/v1/namespaces/{node.namespace}/secrets/traderx-db-credentials")
     password = base64.b64decode(secret["data"]["password"])
 
     logs = b"".join(path.read_bytes() for path in (node.system.data / "logs").iterdir() if path.is_file())

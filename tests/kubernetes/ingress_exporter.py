@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from tests.kubernetes.control_plane import Kube
+from tests.kubernetes.counting import BUCKET, REQUESTS, nginx_labels, serve
 
 _LOOK_S = 0.1
 Object = dict[str, Any]
@@ -84,15 +83,13 @@ class Seen:
         own, canary = f'namespace="{self.namespace}"', f"{self.service}-canary"
         counts: dict[str, float] = defaultdict(float)
         for (workload, status), number in self.counts.items():
-            backend = f"{self.namespace}-{canary}-80" if workload == canary else ""
-            nginx = f'{own},service="{self.service}",canary="{backend}",status="{status}"'
+            nginx = nginx_labels(self.namespace, self.service, status, canary=canary if workload == canary else "")
             istio = f'reporter="destination",destination_workload_{own},destination_workload="{workload}"'
             istio += f',response_code="{status}"'
-            counts[f"nginx_ingress_controller_requests{{{nginx}}}"] += number
+            counts[f"{REQUESTS}{{{nginx}}}"] += number
             counts[f"istio_requests_total{{{istio}}}"] += number
             for bound in ("0.25", "1", "+Inf"):
-                name = "nginx_ingress_controller_request_duration_seconds_bucket"
-                counts[f'{name}{{{nginx},le="{bound}"}}'] += number
+                counts[f'{BUCKET}{{{nginx},le="{bound}"}}'] += number
             for bound in ("250", "1000", "+Inf"):
                 counts[f'istio_request_duration_milliseconds_bucket{{{istio},le="{bound}"}}'] += number
         return "".join(f"{series} {int(number)}\n" for series, number in sorted(counts.items()))
@@ -110,30 +107,11 @@ def error_rate(deployment: Object) -> float:
     return next((float(one.get("value") or 0) for one in env if one["name"] == "FAULT_ERROR_RATE"), 0.0)
 
 
-def serve(seen: Seen) -> str:
-    """Answer in a thread and return where."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps(seen.history) if self.path == "/history" else seen.metrics()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return f"http://127.0.0.1:{server.server_port}"
-
-
 def main(kubeconfig: str, namespace: str, service: str, rate: str) -> None:
     """Look, divide and answer until killed."""
     seen = Seen(Kube(Path(kubeconfig)), namespace, service)
     seen.look(0)
-    print(serve(seen), flush=True)
+    print(serve({"/metrics": seen.metrics, "/history": lambda: json.dumps(seen.history)}), flush=True)
     before = time.monotonic()
     while True:
         time.sleep(_LOOK_S)
