@@ -99,10 +99,13 @@ class Server:
         return sum(float(row["value"][1]) for row in rows) if rows else None
 
     def await_value(self, query: str, least: float, *, timeout_s: float = 30) -> float:
-        """Return what the query finds once that is ``least`` or more."""
+        """Return what the query finds once that is ``least`` or more; a busy server is asked again."""
         deadline = time.monotonic() + timeout_s
         while True:
-            found = self.value(query)
+            try:
+                found = self.value(query)
+            except OSError:
+                found = None
             if found is not None and found >= least:
                 return found
             assert time.monotonic() < deadline, f"{query} is {found} after {timeout_s} s:\n{self.log()}"
