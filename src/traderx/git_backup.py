@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from confighub.client.units import text_of
 from confighub.errors import ConfigHubError, NotFound
 from traderx.postmortem import recorded
 from traderx.project import replace_file
@@ -98,7 +98,7 @@ def _write(site: Site, stage: str, folder: Path) -> None:
         unit = one["Unit"]
         name = f"{unit['Slug']}.yaml"
         names.add(name)
-        text = b64decode(unit.get("Data") or "").decode()
+        text = text_of(unit)
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             replace_file(path, text)

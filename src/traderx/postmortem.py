@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from confighub.errors import Conflict
+from confighub.operations.moments import moment_of
 from traderx.checking import Finding
 from traderx.site import Site
-from traderx.wording import moment_of
 
 _ROWS = 1000
 """How many rows are asked for at once: the most that the hub gives."""
@@ -38,15 +38,15 @@ def create(site: Site, environment: str, *, since: str, folder: Path, found: lis
 
 def recorded(site: Site, environment: str, begin: datetime, *, page_rows: int = _ROWS) -> list[dict[str, Any]]:
     """Return the audit rows of the environment's space since then, oldest first, however many there are."""
-    asked = {"space_id": site.space_id(environment), "limit": str(page_rows)}
+    space_id, after = site.space_id(environment), 0
     found: list[dict[str, Any]] = []
     while True:
-        page = site.hub.transport.request("GET", "/audit", asked) or []
+        page = site.hub.audit(limit=page_rows, after=after, space_id=space_id)
         inside = [row for row in page if datetime.fromisoformat(row["At"]) >= begin]
         found += inside
         if len(inside) < page_rows:
             return found[::-1]
-        asked["after"] = str(page[-1]["AuditID"])
+        after = int(page[-1]["AuditID"])
 
 
 def _lines(

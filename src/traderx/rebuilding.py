@@ -6,13 +6,13 @@ Source: the seed, 3.4 (emergency recovery): destroy, promote from the stage befo
 from __future__ import annotations
 
 import json
-from base64 import b64decode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from confighub.client.collection import quoted
 from confighub.client.transport import Wire
+from confighub.client.units import text_of
 from confighub.errors import BadRequest, ConfigHubError, Conflict, Gated, NotFound
 from confighub.operations import deploy, plan, promote
 from confighub.operations.guard import APPROVAL_GATE
@@ -91,7 +91,7 @@ def holding_data(site: Site, environment: str) -> list[str]:
     records = site.hub.units.list(
         where="LiveRevisionNum > 0", space_id=site.space_id(environment), include="", select="Slug,UnitID,Data"
     )
-    texts = {str(one["Unit"]["Slug"]): b64decode(one["Unit"].get("Data") or "").decode() for one in records}
+    texts = {str(one["Unit"]["Slug"]): text_of(one["Unit"]) for one in records}
     return sorted(slug for slug, text in texts.items() if has_volumes(text))
 
 

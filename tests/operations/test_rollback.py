@@ -252,3 +252,20 @@ def test_what_is_quarantined_is_not_promoted_until_it_is_lifted(new_stage: Calla
         prod.hub.units.lift(clone["UnitID"], 2, space_id=prod.space_id, reason="it was the network")
 
         assert promotion.preview(prod.hub, source=staging.space, target=prod.space).changes
+
+
+def test_more_units_than_one_expression_names_go_back_together(new_stage: Callable[..., Stage]) -> None:
+    stage = new_stage(environment="dev")
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: NAME\n  namespace: shop\ndata:\n  color: blue\n"
+    for number in range(110):
+        stage.unit(f"unit-{number:03}", text=config)
+    here = f"SpaceID = '{stage.space_id}'"
+    tag = stage.hub.tags.create({"Slug": "before"}, space_id=stage.space_id)
+    stage.hub.units.tag_all(tag["TagID"], where=here)
+    stage.hub.units.patch_all({"data": {"color": "red"}}, where=here, data_patch="true")
+
+    done, outcome = go_back(stage, "before")
+
+    assert (len(done.changing), outcome.failure) == (110, None)
+    found = stage.hub.units.list(where=here, include="", select="Slug,HeadRevisionNum")
+    assert {one["Unit"]["HeadRevisionNum"] for one in found} == {3}

@@ -34,6 +34,8 @@ from traderx.stack import Stack
         (["backup", "kept", "--every", "0s"], 2, "0s is not between a second and a year"),
         (["backup", "kept", "--push"], 1, "--push says nothing without --git"),
         (["data", "list", "dev"], 0, ""),
+        (["data", "restore", "dev", "--from", "one", "--at", "2026-10-03"], 1, "--from and --at name two copies"),
+        (["data", "restore", "dev", "--at", "noon"], 1, "not a moment: noon"),
         (["data", "copy", "dev", "kept"], 1, "dev has no database that this machine knows"),
         (
             ["regions", "promote", "--from", "eu-central-1", "--to", "us-east-1"],

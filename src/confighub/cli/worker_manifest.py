@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from confighub.cli.kinds import Kind
 from confighub.cli.output import as_yaml, note
 from confighub.cli.showing import the_record
 from confighub.client.collection import UNIT, WORKER
+from confighub.client.units import text_of
 from confighub.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _documents(call: Call, worker: Wire) -> list[Wire]:
 
     found: list[Wire] = []
     for record in call.hub.units.list(space_id=str(worker["SpaceID"]), include=""):
-        text = b64decode(record["Unit"].get("Data") or "").decode()
+        text = text_of(record["Unit"])
         found += [one for one in yaml.safe_load_all(text) if isinstance(one, dict)]
     return found
 

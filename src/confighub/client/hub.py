@@ -69,9 +69,13 @@ class HubClient:
         """Return two words that start no space's name yet, as in ``fluffy-bunny``."""
         return str(self.transport.request("GET", "/space/new_prefix")["Prefix"])
 
-    def audit(self, *, limit: int = 0, after: int = 0) -> Records:
-        """Return audit rows, newest first, a page without a limit; ``after`` is the id of the last one seen."""
+    def audit(self, *, limit: int = 0, after: int = 0, space_id: str = "", entity_id: str = "") -> Records:
+        """Return audit rows, newest first, a page without a limit; ``after`` is the id of the last one seen.
+
+        ``space_id`` asks for those of one space, ``entity_id`` for those about one entity, as a unit.
+        """
         query = {"limit": str(limit or ""), "after": str(after or "")}
+        query |= {"space_id": space_id, "entity_id": entity_id}
         return self.transport.request("GET", "/audit", query) or []
 
     def verify_audit(self) -> Wire:

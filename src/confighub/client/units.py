@@ -21,6 +21,11 @@ _FIRST_PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.5
 
 
+def text_of(record: Wire) -> str:
+    """Return the configuration that a plain unit or revision holds; empty where it was not selected."""
+    return b64decode(record.get("Data") or "").decode()
+
+
 class Units(Collection):
     """The units of the hub."""
 
@@ -135,8 +140,7 @@ class Units(Collection):
 
     def data(self, unit_id: str, *, space_id: str) -> str:
         """Return the text of the head."""
-        unit = self.get(unit_id, space_id=space_id)["Unit"]
-        return b64decode(unit.get("Data") or "").decode()
+        return text_of(self.get(unit_id, space_id=space_id)["Unit"])
 
     def revisions(self, unit_id: str, *, space_id: str, where: str = "", **query: str) -> Records:
         """Return the extended revisions with their users, newest first."""

@@ -6,12 +6,12 @@ and the other one goes when everything else is done; whoever was killed in betwe
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
+from confighub.client.units import text_of
 from confighub.errors import Conflict
 from confighub.operations.guard import Say
 from confighub.operations.rollout.place import Place
@@ -93,7 +93,7 @@ def lift_selectors(hub: HubClient, *, space_id: str, units: Sequence[Wire]) -> N
             continue
         for number in unit["Quarantined"]:
             both = number, int(unit["ToRevisionNum"])
-            texts = [_text(hub.units.revision(unit["UnitID"], one, space_id=space_id)) for one in both]
+            texts = [text_of(hub.units.revision(unit["UnitID"], one, space_id=space_id)) for one in both]
             if _without_selectors(texts[0]) == _without_selectors(texts[1]):
                 why = "it differs in nothing but the colour that the Service selects"
                 hub.units.lift(unit["UnitID"], number, space_id=space_id, reason=why)
@@ -114,7 +114,7 @@ def _swap(
 ) -> Swap | str:
     """Return what changes places behind a Service, or how it would select nothing."""
     live = hub.units.revision(service["UnitID"], int(service["LiveRevisionNum"]), space_id=space_id)
-    before, then = selector_in(_text(live)), selector_in(_text_at(hub, space_id, service, going))
+    before, then = selector_in(text_of(live)), selector_in(_text_at(hub, space_id, service, going))
     led = [
         one
         for one in deployments
@@ -123,7 +123,7 @@ def _swap(
         and is_led_to(then, _text_at(hub, space_id, one, going))
     ]
     if not led:
-        leads_now = any(is_led_to(before, _text(one)) for one in deployments if one.get("LiveRevisionNum"))
+        leads_now = any(is_led_to(before, text_of(one)) for one in deployments if one.get("LiveRevisionNum"))
         told = ", ".join(f"{key}: {value}" for key, value in then.items())
         return f"{service['Slug']} ({told})" if then and leads_now else Swap(str(service["Slug"]), (), ())
     running = [one for one in led if one.get("LiveRevisionNum")]
@@ -158,12 +158,8 @@ def _text_at(hub: HubClient, space_id: str, unit: Wire, going: Mapping[str, Wire
     """Return a unit's text as it is once the rollback is done."""
     one = going.get(str(unit["UnitID"]))
     if one is None:
-        return _text(unit)
-    return _text(hub.units.revision(unit["UnitID"], int(one["ToRevisionNum"]), space_id=space_id))
-
-
-def _text(record: Wire) -> str:
-    return b64decode(record.get("Data") or "").decode()
+        return text_of(unit)
+    return text_of(hub.units.revision(unit["UnitID"], int(one["ToRevisionNum"]), space_id=space_id))
 
 
 def _differs(unit: Wire) -> bool:

@@ -31,8 +31,6 @@ _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5
 _QUIET_S = 2.0
 """How often the machinery is looked after."""
-_IDS_IN_ONE_WHERE = 60
-"""So many ids fit into one where-expression, which holds 4096 characters."""
 
 
 @dataclass(frozen=True)
@@ -210,21 +208,13 @@ class _Run:
         if self._held_at and now - self._held_at < self.hold_s / 2:
             return
         self._held_at = now
-        for where in self._everything():
-            self._patiently(
-                partial(
-                    self.hub.units.hold,
-                    where=where,
-                    reason=self.options.holder,
-                    ttl_s=self.hold_s,
-                    holder=self.options.holder,
-                )
-            )
+        holder = self.options.holder
+        hold = partial(self.hub.units.hold, where=self._everything(), reason=holder, ttl_s=self.hold_s, holder=holder)
+        self._patiently(hold)
 
     def _release(self) -> None:
         try:
-            for where in self._everything():
-                self.hub.units.release(where=where, holder=self.options.holder)
+            self.hub.units.release(where=self._everything(), holder=self.options.holder)
         except RetryLater as error:
             self.progress.say(f"the units stay held for up to {self.hold_s} s: {error.message}")
 
@@ -329,11 +319,9 @@ class _Run:
     def _revision(self, unit: PlannedUnit) -> int:
         return unit.live if self.options.live_revisions and unit.live else unit.head
 
-    def _everything(self) -> Iterator[str]:
-        ids = [unit.unit_id for unit in self.plan.units]
-        for start in range(0, len(ids), _IDS_IN_ONE_WHERE):
-            some = ids[start : start + _IDS_IN_ONE_WHERE]
-            yield conjoined(any_of("UnitID", some), f"SpaceID = {quoted(self.plan.space_id)}")
+    def _everything(self) -> str:
+        ids = any_of("UnitID", [unit.unit_id for unit in self.plan.units])
+        return conjoined(ids, f"SpaceID = {quoted(self.plan.space_id)}")
 
     def _patiently(self, call: Callable[[], _Answer]) -> _Answer:
         """Return what the call answers; while the hub is away, bring it back and try again."""

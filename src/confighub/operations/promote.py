@@ -7,7 +7,6 @@ Every unit is merged for itself: what was set downstream stays, and upstream's v
 from __future__ import annotations
 
 import difflib
-from base64 import b64decode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from confighub.client.collection import any_of, conjoined, quoted
 from confighub.client.functions import call
 from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
+from confighub.client.units import text_of
 from confighub.data.merge import Held, upgrade
 from confighub.data.own_paths import own_paths, with_own_paths
 from confighub.errors import BadRequest, ConfigHubError, Conflict, Gated
@@ -188,9 +188,9 @@ def _change(hub: HubClient, source_id: str, unit: Wire, theirs: Wire) -> Change:
     since = int(unit.get("UpstreamRevisionNum") or 0)
     base = hub.units.revision(theirs["UnitID"], since, space_id=source_id) if since else {}
     own = msgspec.convert(unit.get("MutationSources") or [], list[ResourceMutation])
-    ours = _text(unit)
+    ours = text_of(unit)
     guarded = with_own_paths(own, ours, own_paths(unit.get("Annotations"), theirs.get("Annotations")))
-    merged = upgrade(base=_text(base), ours=ours, theirs=_text(theirs), own=guarded)
+    merged = upgrade(base=text_of(base), ours=ours, theirs=text_of(theirs), own=guarded)
     return Change(
         unit_id=unit["UnitID"],
         slug=unit["Slug"],
@@ -224,7 +224,7 @@ def _refuse_quarantined(
     refused = []
     for change in changes:
         theirs = origins[change.unit_id]
-        for unit_id, text in ((change.unit_id, change.text), (theirs["UnitID"], _text(theirs))):
+        for unit_id, text in ((change.unit_id, change.text), (theirs["UnitID"], text_of(theirs))):
             one = bad.get((unit_id, sha256(text.encode()).hexdigest()))
             if one is not None:
                 refused.append(f"{change.slug} ({one['Reason']})")
@@ -270,10 +270,6 @@ def _refuse_skipping(
 def _is_addon(unit: Wire) -> bool:
     """Tell whether the unit is one of those that an environment may do without."""
     return (unit.get("Labels") or {}).get("type") == ADDON
-
-
-def _text(record: Wire) -> str:
-    return b64decode(record.get("Data") or "").decode()
 
 
 def _short(value: object) -> str:

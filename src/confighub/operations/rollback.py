@@ -10,9 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
-from confighub.client.collection import any_of, conjoined, quoted
+from confighub.client.collection import any_of, conjoined, pieces, quoted
 from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
 from confighub.errors import BadRequest, Gated, NotFound
@@ -20,6 +19,7 @@ from confighub.operations import colours, deploy
 from confighub.operations.colours import Swap
 from confighub.operations.deploy import Options, Outcome
 from confighub.operations.guard import APPROVAL_GATE, Say
+from confighub.operations.moments import moment_of
 from confighub.operations.plan import Plan, PlannedUnit, Stage, in_order
 from confighub.operations.rollout.place import Place
 
@@ -179,22 +179,11 @@ def roll_back(hub: HubClient, rollback: Rollback, options: Options, say: Say) ->
     refuse_closed(rollback, approve=options.approve, command=options.command, swaps=swaps)
     done = rollback
     if rollback.changing:
-        # exactly the units that were shown, so that one made meanwhile is left alone
-        where = conjoined(rollback.where, any_of("UnitID", [str(unit["UnitID"]) for unit in rollback.changing]))
-        answer = hub.units.roll_back(where=where, to=rollback.to, reason=rollback.reason)
+        answer = hub.units.roll_back(where=_of_changing(rollback), to=rollback.to, reason=rollback.reason)
         changed = {unit["UnitID"]: unit for unit in answer["Units"]}
         units = tuple(changed.get(unit["UnitID"], unit) for unit in rollback.units)
-        done = Rollback(
-            rollback.space,
-            rollback.space_id,
-            rollback.to,
-            rollback.asked,
-            rollback.where,
-            rollback.reason,
-            str(answer.get("ChangeSet") or ""),
-            units,
-        )
-        say(f"old texts are new heads in {done.space}, {len(changed)} in all (change set {done.change_set})")
+        done = replace(rollback, change_set=str(answer.get("ChangeSet") or ""), units=units)
+        say(f"old texts are new heads in {done.space}, {len(done.changing)} in all (change set {done.change_set})")
         colours.lift_selectors(hub, space_id=done.space_id, units=done.changing)
         for unit in done.changing:
             for number in unit["Quarantined"]:
@@ -208,6 +197,16 @@ def roll_back(hub: HubClient, rollback: Rollback, options: Options, say: Say) ->
     if outcome.failure is None:
         colours.take_away(place, swaps, reason=done.reason, say=say)
     return done, outcome
+
+
+def _of_changing(rollback: Rollback) -> str:
+    """Return the expression of exactly the units that were shown to change, so that one made meanwhile is left alone.
+
+    A rollback is one transaction and cannot be sent in pieces: more units than one expression holds are asked for by
+    what was asked, since one that was made meanwhile was not there then.
+    """
+    where = conjoined(rollback.where, any_of("UnitID", [str(unit["UnitID"]) for unit in rollback.changing]))
+    return where if len(pieces(where)) == 1 else rollback.where
 
 
 def find_quarantined(hub: HubClient, *, space_id: str, unit_id: str = "") -> list[Wire]:
@@ -252,12 +251,7 @@ def _plain_name(to: str, *, is_one: bool) -> str:
 
 
 def _moment(text: str) -> str:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BadRequest(f"not a moment: {text}", hint="write it like 2026-10-03T10:15:00Z") from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return f"Time:{moment.isoformat()}"
+    return f"Time:{moment_of(text).isoformat()}"
 
 
 def _marked(hub: HubClient, space_id: str, slug: str) -> str:

@@ -5,7 +5,6 @@ What is known comes from the hub: the unit's numbers, gates and holds, its last 
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +14,7 @@ import msgspec
 from confighub.client.collection import quoted
 from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
+from confighub.client.units import text_of
 from confighub.errors import NotFound
 from confighub.functions.invoke import Context, invoke
 from confighub.operations.readiness import is_ready, reasons, word_for
@@ -192,7 +192,7 @@ def _gate(case: _Case, gate: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _quarantine(case: _Case) -> tuple[str, tuple[str, ...]]:
-    found = case.hub.units.quarantines(where=f"UnitID = '{case.unit['UnitID']}'")
+    found = case.hub.units.quarantines(where=f"UnitID = {quoted(str(case.unit['UnitID']))}")
     said = "; ".join(f"revision {one['RevisionNum']} was rolled back from: {one['Reason']}" for one in found)
     return said, (
         f"traderx quarantine lift {case.environment} {case.slug} --reason WHY",
@@ -213,7 +213,7 @@ def _failures(case: _Case, call: FunctionInvocation | None) -> str:
     """Return what the check says of the head, a line each."""
     if call is None:
         return ""
-    text = b64decode(case.unit.get("Data") or "").decode()
+    text = text_of(case.unit)
     answer = invoke(text, [call], context=Context(unit_slug=case.slug, siblings=_siblings(case, call)))
     if not answer.success:
         return "; ".join(answer.errors)
@@ -231,7 +231,7 @@ def _siblings(case: _Case, call: FunctionInvocation) -> tuple[str, ...]:
         return ()
     found = case.hub.units.list(space_id=str(case.unit["SpaceID"]), include="", select="Slug,Data")
     others = (one["Unit"] for one in found if one["Unit"]["Slug"] != case.slug)
-    return tuple(b64decode(one.get("Data") or "").decode() for one in others)
+    return tuple(text_of(one) for one in others)
 
 
 def _operation(case: _Case) -> Iterator[Reason]:

@@ -111,10 +111,10 @@ def postmortem(environment: str, since: str, folder: Path, data: str | None) -> 
 
     Example: incidents/create-postmortem.sh prod --since 2026-10-03T10:15:00Z
     """
+    from confighub.operations.moments import moment_of
     from traderx import checking
     from traderx import postmortem as writing
     from traderx.site import open_site
-    from traderx.wording import moment_of
 
     if since:
         # refuses what is no moment, before anything is started

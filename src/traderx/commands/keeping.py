@@ -152,18 +152,20 @@ def restore_data(
 
     Example: bin/traderx data restore prod --at 2026-10-03T10:15:00Z --yes
     """
+    from confighub.operations.moments import moment_of
     from traderx import databases
     from traderx.project import find_project
     from traderx.schedule import data_folder, schedule_of
-    from traderx.wording import moment_of
 
+    if copy and moment:
+        raise BadRequest("--from and --at name two copies", hint="leave one of them out")
+    until = moment_of(moment) if moment else None
     project = find_project(data)
     url = databases.database_of(project, environment)
     schedule = schedule_of(project)
     if copy is None:
         if schedule is None:
             raise BadRequest("which copy? none are kept on schedule", hint="name it with --from")
-        until = moment_of(moment) if moment else None
         copy = databases.newest(data_folder(schedule, environment), until=until).file
     is_gone = databases.is_gone(url)
     # a file that is gone has nothing to count or to keep

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -86,8 +87,13 @@ def cluster(dev: Stage) -> Iterator[Cluster]:
 
 
 def bring_up(stage: Stage) -> None:
-    plan = in_order(space=stage.space, space_id=stage.space_id, units=read_units(stage.hub, stage.space_id))
-    deploy(stage.hub, plan, DeployOptions(timeout_s=0.5), lambda _: None)
+    """Deploy until all is live: what never gets ready ends a deployment, and so does a machine that is busy."""
+    deadline, units = time.monotonic() + 60, read_units(stage.hub, stage.space_id)
+    while any(unit.live != unit.head for unit in units):
+        assert time.monotonic() < deadline, units
+        plan = in_order(space=stage.space, space_id=stage.space_id, units=units)
+        deploy(stage.hub, plan, DeployOptions(timeout_s=0.5), lambda _: None)
+        units = read_units(stage.hub, stage.space_id)
 
 
 def detector(stage: Stage, **options: Any) -> Detector:

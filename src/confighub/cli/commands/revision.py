@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from typing import TYPE_CHECKING
 
 from confighub.cli.command import Group, argument, command, flag, space_option
@@ -13,6 +12,7 @@ from confighub.cli.selecting import the_unit
 from confighub.cli.showing import DATA_OUTPUT, SELECT, show_record
 from confighub.cli.unit_history import history_command
 from confighub.client.collection import Noun
+from confighub.client.units import text_of
 
 if TYPE_CHECKING:
     from confighub.cli.call import Call
@@ -62,7 +62,7 @@ def get(call: Call) -> None:
     unit = the_unit(call, call.arg("unit"))["Unit"]
     record = revision_of(call.hub, unit, call.arg("revision"))
     if call.yes("data-only"):
-        call.out.stream.write(b64decode(record["Revision"].get("Data") or "").decode())
+        call.out.stream.write(text_of(record["Revision"]))
         return
     show_record(call, KIND, record)
 

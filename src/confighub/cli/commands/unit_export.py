@@ -6,12 +6,12 @@ Annotations, Target, Upstream, HeadRevisionNum, Data (the text).
 
 from __future__ import annotations
 
-from base64 import b64decode
 from typing import TYPE_CHECKING
 
 from confighub.cli.command import argument, command, option, space_option
 from confighub.cli.output import as_json, as_yaml, note
 from confighub.cli.selecting import MANY_UNITS, the_unit, units_meant
+from confighub.client.units import text_of
 from confighub.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -62,5 +62,5 @@ def exported_unit(extended: Wire) -> Wire:
         "HeadRevisionNum": unit.get("HeadRevisionNum"),
         "LiveRevisionNum": unit.get("LiveRevisionNum"),
     }
-    data = b64decode(unit.get("Data") or "").decode()
+    data = text_of(unit)
     return {key: value for key, value in kept.items() if value} | {"Data": data}

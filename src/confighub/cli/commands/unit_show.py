@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import sys
-from base64 import b64decode
 from typing import TYPE_CHECKING
 
 from confighub.cli.command import argument, command, flag, option, space_option
@@ -15,6 +14,7 @@ from confighub.cli.revisions import revision_of
 from confighub.cli.selecting import the_unit
 from confighub.cli.showing import DATA_OUTPUT, SELECT, VERBOSE, show_record
 from confighub.client.collection import UNIT
+from confighub.client.units import text_of
 
 if TYPE_CHECKING:
     from confighub.cli.call import Call
@@ -81,7 +81,7 @@ def get(call: Call) -> None:
     """
     extended = the_unit(call, call.arg("unit"))
     if call.yes("data-only"):
-        call.out.stream.write(b64decode(extended["Unit"].get("Data") or "").decode())
+        call.out.stream.write(text_of(extended["Unit"]))
         return
     if call.text("select"):
         unit = extended["Unit"]
@@ -137,13 +137,13 @@ def diff(call: Call) -> None:
     texts = []
     for name in (before, after):
         record = revision_of(call.hub, unit, name)["Revision"]
-        text = b64decode(record.get("Data") or "").decode()
+        text = text_of(record)
         texts.append((f"{unit['Slug']} revision {record['RevisionNum']}", text.splitlines(keepends=True)))
     (old_name, old), (new_name, new) = texts
     around = 3 if call.yes("unified") else 0
-    coloured = call.yes("color") or sys.stdout.isatty()
+    has_colours = call.yes("color") or sys.stdout.isatty()
     for line in difflib.unified_diff(old, new, old_name, new_name, n=around):
-        call.out.write(_coloured(line) if coloured else line)
+        call.out.write(_coloured(line) if has_colours else line)
     if old != new:
         _say_cost(found, "".join(old), "".join(new))
 

@@ -21,6 +21,7 @@ import yaml
 
 from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
+from confighub.client.units import text_of
 from confighub.errors import ConfigHubError, RetryLater
 from confighub.operations.alerts import Receiver, send
 from confighub.operations.drift.compare import Difference, Manifest, compare, identity, is_autoscaled
@@ -38,6 +39,8 @@ CORRECTED = "drift corrected"
 
 _OPEN = frozenset({"Pending", "Submitted", "Progressing"})
 _PAUSE_S = 0.1
+_AUDIT_ROWS = 200
+"""So many rows of a unit are looked through for its corrections."""
 _AUTOSCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
 _SELECT = "Slug,HeadRevisionNum,LiveRevisionNum,LiveState,TargetID,Labels"
 
@@ -180,8 +183,7 @@ class Detector:
 
     def corrections(self, unit: Wire) -> list[Wire]:
         """Return the audit rows of a unit's corrections, newest first: ``At``, ``Username``, ``Message``."""
-        asked = {"entity_id": str(unit["UnitID"]), "limit": "200"}
-        rows = self.hub.transport.request("GET", "/audit", asked) or []
+        rows = self.hub.audit(entity_id=str(unit["UnitID"]), limit=_AUDIT_ROWS)
         return [row for row in rows if row["Action"] == "apply" and str(row["Message"]).startswith(CORRECTED)]
 
     def _act(self, drifted: Drifted, handled: Handled) -> Handled:
@@ -329,7 +331,7 @@ class Detector:
         key = (str(unit["UnitID"]), number)
         if key not in self._texts:
             revision = self.hub.units.revision(key[0], number, space_id=str(unit["SpaceID"]))
-            self._texts[key] = _documents(b64decode(revision.get("Data") or "").decode())
+            self._texts[key] = _documents(text_of(revision))
         return self._texts[key]
 
     def _is_autoscaled(self, space_id: str, live: list[Manifest], difference: Difference) -> bool:
