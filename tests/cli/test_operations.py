@@ -203,6 +203,25 @@ def test_a_change_says_what_happens_next(
     assert ran.out.startswith("Successfully updated unit web (u1)\n" + told)
 
 
+def test_a_target_beside_data_is_set_too(cub: Terminal, hub: AnsweringHub) -> None:
+    hub.on("PATCH " + ONE, UNIT)
+
+    ran = cub.run("unit", "update", "web", "--patch", "--data", '{"spec":{"replicas":2}}', "--target", "-")
+
+    assert ran.status == 0, ran.err
+    assert [asked.body for asked in hub.of("PATCH")] == [{"spec": {"replicas": 2}}, {"TargetID": None}]
+
+
+@pytest.mark.parametrize("also", [("--target", "-"), ("--label", "tier=a")])
+def test_data_of_many_units_is_changed_alone(cub: Terminal, hub: AnsweringHub, also: tuple[str, str]) -> None:
+    hub.on("GET /api/unit", [{"Unit": UNIT}])
+
+    ran = cub.run("unit", "update", "--patch", "--unit", "web", "--data", '{"spec":{"replicas":2}}', *also)
+
+    assert "--data changes texts, and nothing else of many units" in ran.err
+    assert hub.of("PATCH") == []
+
+
 def test_a_change_of_labels_has_nothing_to_apply(cub: Terminal, hub: AnsweringHub) -> None:
     hub.on("PATCH " + ONE, UNIT)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from confighub.cli.applying import tell_what_is_next
@@ -19,6 +19,7 @@ from confighub.cli.selecting import MANY_UNITS, chosen_units, the_unit, wants_ma
 from confighub.cli.showing import DATA_OUTPUT, VERBOSE
 from confighub.cli.waiting import WAITING
 from confighub.client.collection import any_of, is_id
+from confighub.client.units import text_of
 from confighub.errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ def _update_many(call: Call) -> None:
         raise NotFound(f"no unit in {call.scope.words} matches: {where or 'everything'}")
     restore = call.text("restore")
     if call.text("data"):
+        if _about(call):
+            raise BadRequest("--data changes texts, and nothing else of many units", hint="one command for each")
         body = _data_patch(call)
         query.update({"data_patch": "true", "change_desc": call.text("change-desc")})
     else:
@@ -160,9 +163,7 @@ def _where(call: Call) -> str:
 
 
 def _query(call: Call) -> dict[str, str]:
-    return {
-        "upgrade": "true" if call.yes("upgrade") else "",
-    }
+    return {"upgrade": "true" if call.yes("upgrade") else ""}
 
 
 def _changes(call: Call) -> Wire:
@@ -175,6 +176,11 @@ def _changes(call: Call) -> Wire:
     if call.text("change-desc"):
         changes["LastChangeDescription"] = call.text("change-desc")
     return changes
+
+
+def _about(call: Call) -> Wire:
+    """Return what the call changes of a record beside its text and why."""
+    return {key: value for key, value in _changes(call).items() if key != "LastChangeDescription"}
 
 
 def _data_patch(call: Call) -> Wire:
@@ -191,8 +197,7 @@ def _patch_data(call: Call, unit: Wire, query: dict[str, str]) -> Wire:
     patch = _data_patch(call)
     query["change_desc"] = call.text("change-desc")
     changed = call.hub.units.patch_data(unit["UnitID"], patch, space_id=unit["SpaceID"], **query)
-    about = {**given_record(call), **label_patch(call)}
-    if about and not call.is_dry_run:
+    if (about := _about(call)) and not call.is_dry_run:
         changed = call.hub.units.patch(unit["UnitID"], about, space_id=unit["SpaceID"])
     return changed
 
@@ -237,7 +242,7 @@ def _mutations(unit: Wire, *, above: int) -> str:
 def _difference(before: Wire, after: Wire) -> str:
     import difflib
 
-    old, new = (b64decode(one.get("Data") or "").decode().splitlines(keepends=True) for one in (before, after))
+    old, new = (text_of(one).splitlines(keepends=True) for one in (before, after))
     return "".join(difflib.unified_diff(old, new, f"{before['Slug']} now", f"{before['Slug']} then"))
 
 
@@ -252,7 +257,7 @@ def _difference(before: Wire, after: Wire) -> str:
 def edit(call: Call) -> None:
     """Open the text of a unit in $EDITOR and store what comes back."""
     unit = the_unit(call, call.arg("unit"))["Unit"]
-    before = b64decode(unit.get("Data") or "").decode()
+    before = text_of(unit)
     after = edited(before)
     if after is None or after == before:
         call.out.say(f"unit {unit['Slug']} is unchanged")
