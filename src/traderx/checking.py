@@ -144,13 +144,17 @@ def _answers(name: str, url: str) -> Finding:
 
 def _read(status: Status, service: str, path: str) -> Json:
     if service not in status.services:
-        raise NotFound(f"{service} has no address in {status.environment}", hint="bin/traderx why " + service)
+        raise NotFound(f"{service} has no address in {status.environment}", hint=_why(status, service))
     url = status.services[service] + path
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310 an address from live state
             return json.load(answer)
     except OSError as error:
-        raise NotFound(f"{service} does not answer at {url}: {error}", hint=f"bin/traderx why {service}") from error
+        raise NotFound(f"{service} does not answer at {url}: {error}", hint=_why(status, service)) from error
+
+
+def _why(status: Status, service: str) -> str:
+    return f"bin/traderx why {service} {status.environment}"
 
 
 def _unique(trades: list[dict[str, Any]]) -> Finding:

@@ -136,7 +136,7 @@ class OnThisMachine:
             now = {one.pid for one in _running(pid)} - gone
             if len(now) >= len(before) and _answers(f"{status.services[VICTIM]}/health/ready"):
                 return time.monotonic() - began
-            _late(began, VICTIM)
+            _late(began, VICTIM, self.place.environment)
 
     def what_would_go(self, folder: Path) -> str:
         """Copy the database there into the folder, and count what the first one lacks; nothing for a shared one."""
@@ -245,7 +245,7 @@ class OnCluster:
             now = [name for name in _pods(api, path) if name != before[0]]
             if len(now) >= len(before):
                 return time.monotonic() - began
-            _late(began, VICTIM)
+            _late(began, VICTIM, self.environment)
 
     def what_would_go(self, folder: Path) -> str:
         """Name the claims of volumes in the namespace that take_away would remove; nothing of them is copied."""
@@ -313,7 +313,9 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _late(began: float, what: str) -> None:
+def _late(began: float, what: str, environment: str) -> None:
     if time.monotonic() - began > _BACK_TIMEOUT_S:
-        raise RetryLater(f"{what} is not back after {_BACK_TIMEOUT_S:g} s", hint=f"bin/traderx why {what}")
+        raise RetryLater(
+            f"{what} is not back after {_BACK_TIMEOUT_S:g} s", hint=f"bin/traderx why {what} {environment}"
+        )
     time.sleep(_PAUSE_S)

@@ -58,6 +58,8 @@ REGIONS = (
     Region("eu-central-1", "tertiary", 100),
 )
 BY_NAME = {one.name: one for one in REGIONS}
+PLACES = (*topology.ENVIRONMENTS, *(one.environment for one in REGIONS))
+"""The names of all environments: the stages, then the regions of prod."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from confighub.operations import deploy, plan
 from traderx import topology
 from traderx.environments import install_envs
 from traderx.install import install_base
+from traderx.regions import PLACES
 from traderx.site import Site, open_site
 from traderx.status import Status, read_status, table
 from traderx.trade import answers, book_trade
@@ -72,11 +73,11 @@ def _refuse_elsewhere(site: Site) -> None:
 
 
 def _restart_others(site: Site) -> None:
-    """Start the workers of other environments that were started once; the runtime brings their services back.
+    """Start the workers of other environments, regions too, that were started once; runtimes bring their services back.
 
     One that does not come up is told and stops nothing: the first environment does not need it.
     """
-    for environment in topology.ENVIRONMENTS:
+    for environment in PLACES:
         if environment != FIRST:
             try:
                 site.wake_worker(environment)

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from traderx.checking import Finding, judge, lines
+from confighub.errors import NotFound
+from traderx.checking import Finding, _read, judge, lines
+from traderx.status import Status
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -79,3 +81,8 @@ def test_a_trade_that_has_just_begun_is_not_stuck() -> None:
     young = trade("a", state="New", created="2026-01-01T11:59:58.000Z")
 
     assert findings([young], [])["trades settled"].is_well
+
+
+def test_a_service_that_is_not_reached_is_told_with_the_command_for_its_environment() -> None:
+    with pytest.raises(NotFound, match=r"no address in prod .bin/traderx why account-service prod"):
+        _read(Status("shop", "prod", "http://127.0.0.1:9", "", {}), "account-service", "/account/")

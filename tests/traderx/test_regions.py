@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,13 @@ from confighub.errors import BadRequest
 from confighub.operations.deploy import read_units
 from confighub.operations.retarget import retarget
 from tests.traderx.conftest import Installed
-from traderx import maps, regions
+from traderx import maps, regions, up
 from traderx.environments import install_envs
 from traderx.git_backup import commit_backup
 from traderx.install import install_base
 from traderx.project import find_project
 from traderx.site import Site
-from traderx.stack import Stack
+from traderx.stack import Stack, worker_process
 from traderx.workers import ensure_extra_laptop_target, ensure_worker
 
 EAST, WEST, CENTRAL = regions.REGIONS
@@ -110,6 +111,23 @@ def test_a_unit_that_was_cloned_later_goes_where_the_others_are(site: Site, tmp_
 def test_regions_go_one_way(first: regions.Region, last: regions.Region) -> None:
     with pytest.raises(BadRequest, match="comes before"):
         regions.between(first, last)
+
+
+def test_up_starts_the_worker_of_a_region_again(site: Site) -> None:
+    name = worker_process(EAST.environment)
+    regions.ensure_region(site, EAST)
+    ensure_worker(site.hub, site.project, EAST.environment, site.say)
+    said: list[str] = []
+    try:
+        site.stack.processes.start(name, [sys.executable, "-c", "it has ended", "--space", "a-space"])
+        up._restart_others(Site(site.project, site.hub, site.stack, False, said.append))
+    finally:
+        site.stack.processes.stop_all([name])
+        site.stack.processes.forget(name)
+
+    # nobody is logged in here, so it was started, and ended
+    (line,) = said
+    assert line.startswith(f"{EAST.environment}: {name} did not come up")
 
 
 @pytest.mark.requirement("R-287")

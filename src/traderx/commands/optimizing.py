@@ -19,7 +19,7 @@ from confighub.operations.drift.watched import Watched
 from confighub.operations.explaining import Explainer
 from confighub.operations.guard import Say
 from confighub.operations.proposals import Proposal
-from traderx.commands.parameters import environments
+from traderx.regions import PLACES
 from traderx.site import Site
 from traderx.wording import counted
 
@@ -127,7 +127,7 @@ class Optimizer:
                 raise Gated(str(refused), gates=refused.gates, hint=f"it is written as change set {one.slug}") from None
         receipts = []
         for one in written:
-            for environment in environments():
+            for environment in PLACES:
                 if self.site.project.space(environment) == one.space:
                     self.site.wake_worker(environment)
             receipts.append(optimizer.carry_out(hub, one, self.watched, self.prices, options, self.say))

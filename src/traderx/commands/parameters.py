@@ -56,11 +56,10 @@ class Environment(click.ParamType[str]):
 
 
 def environments() -> tuple[str, ...]:
-    """Return the names of all environments: the stages and the regions of prod."""
-    from traderx.regions import REGIONS
-    from traderx.topology import ENVIRONMENTS
+    """Return the names of all environments; they are imported when they are needed."""
+    from traderx.regions import PLACES
 
-    return (*ENVIRONMENTS, *(one.environment for one in REGIONS))
+    return PLACES
 
 
 class RegionName(click.ParamType["Region"]):
