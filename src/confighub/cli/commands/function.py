@@ -131,16 +131,17 @@ def do(call: Call) -> None:
 )
 def execute(call: Call) -> None:
     """Run the functions in a file, one call a line, in order on each unit; # begins a comment."""
+    file = call.arg("file")
     calls: list[Wire] = []
-    for number, line in enumerate(read_text(call.arg("file")).splitlines(), 1):
+    for number, line in enumerate(read_text(file).splitlines(), 1):
         try:
             words = shlex.split(line, comments=True)
         except ValueError as error:
-            raise BadRequest(f"{call.text('file')}, line {number}: {error}") from error
+            raise BadRequest(f"{file}, line {number}: {error}") from error
         if words:
             calls.append({"FunctionName": words[0], "Arguments": arguments_of(words[1:]) or None})
     if not calls:
-        raise BadRequest(f"no function calls in {call.text('file')}")
+        raise BadRequest(f"no function calls in {file}")
     invoke(call, calls)
 
 

@@ -99,7 +99,9 @@ def create(call: Call) -> None:
     fill(call, record)
     if not record.get("FromUnitID") or not record.get("ToUnitID"):
         raise BadRequest("a link needs two units", hint=f"{call.name} NAME FROM-UNIT TO-UNIT")
-    name = call.arg("name")
+    name = call.arg("name") or str(record.get("Slug") or "")
+    if not name:
+        raise BadRequest("no name for the link", hint=f"{call.name} NAME FROM-UNIT TO-UNIT; - has the hub choose one")
     record.update({"Slug": "", "DisplayName": ""} if name == "-" else {"Slug": slug_of(name), "DisplayName": name})
     store_new(call, KIND, record)
 

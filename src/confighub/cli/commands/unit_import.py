@@ -55,12 +55,14 @@ def import_units(call: Call) -> None:
         return
     if not call.arg("unit"):
         raise BadRequest("which unit?", hint=f"{call.name} UNIT --where EXPRESSION, or --export FILE")
+    # before a unit is made for it
+    request = _request(call)
     unit = _unit_to_fill(call)
     if call.is_dry_run:
         # what the target has is known only to its worker, and asking it is the import
         call.out.show(unit, lambda: f"dry run: unit {unit['Slug']} would be filled from its target; nothing is stored")
         return
-    operation = call.hub.units.import_(unit["UnitID"], _request(call), space_id=unit["SpaceID"])
+    operation = call.hub.units.import_(unit["UnitID"], request, space_id=unit["SpaceID"])
     if not call.yes("wait"):
         call.out.show(operation, lambda: f"Queued import for unit {unit['Slug']} ({unit['UnitID']})")
         return
@@ -71,12 +73,14 @@ def import_units(call: Call) -> None:
 
 
 def _request(call: Call) -> Wire:
-    if call.arg("request-file"):
+    if file := call.arg("request-file"):
         try:
-            listed = json.loads(read_text(call.arg("request-file")))
+            request = json.loads(read_text(file))
         except ValueError as error:
-            raise BadRequest(f"{call.text('request-file')} is not JSON: {error}") from error
-        return {"ResourceInfoList": listed} if isinstance(listed, list) else dict(listed)
+            raise BadRequest(f"{file} is not JSON: {error}") from error
+        if not isinstance(request, dict | list):
+            raise BadRequest(f"{file} is no request", hint="a JSON object, or a list of resources")
+        return {"ResourceInfoList": request} if isinstance(request, list) else request
     if not call.text("where"):
         raise BadRequest("what is to be imported?", hint="--where \"kind = 'ConfigMap'\"")
     return {"Where": call.text("where")}
