@@ -187,3 +187,15 @@ def test_a_hub_killed_in_the_middle_leaves_no_unit_in_between(field: Field, *, d
     assert ran.status == int(does_fail), ran.err
     assert field.heads() == {expected}
     assert field.live() == dict.fromkeys(UNITS, expected)
+
+
+def test_units_are_changed_alone_without_the_right_to_apply(field: Field) -> None:
+    """Nothing is applied or held; ``restore-only`` asks for no more than the right to write."""
+    field.judge(lambda _slug, _version: False)
+
+    field.cub.must("changeset", "apply", "release", "--space", "shop", "--restore-only")
+
+    assert field.heads() == {NEW}
+    assert field.done == []
+    rows = field.stage.process.ok("GET", "/api/audit", {"limit": "20", "space_id": field.stage.space_id})
+    assert "hold" not in [row["Action"] for row in rows[:6]]

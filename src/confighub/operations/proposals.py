@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +20,7 @@ from confighub.client.collection import Collection, any_of, conjoined, quoted
 from confighub.client.functions import Scalar, call
 from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
-from confighub.errors import BadRequest, ConfigHubError, Conflict, Gated
+from confighub.errors import BadRequest, ConfigHubError, Conflict, Gated, RetryLater
 from confighub.operations.guard import APPROVAL_GATE
 from confighub.operations.rollout.subject import edited
 
@@ -235,7 +235,9 @@ def held_where(hub: HubClient, where: str, *, slug: str) -> Iterator[None]:
     try:
         yield
     finally:
-        hub.units.release(where=where, holder=_HOLDER)
+        # a hold that cannot be ended now ends by itself, and is no reason to take anything back
+        with suppress(RetryLater):
+            hub.units.release(where=where, holder=_HOLDER)
 
 
 def _record_end(hub: HubClient, proposal: Proposal) -> None:

@@ -8,6 +8,7 @@ those that were done go back to where they were.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from confighub.cli.applying import tell_what_is_next
@@ -81,7 +82,9 @@ def apply(call: Call) -> None:
         call.out.say(f"change set {change_set['Slug']}: {len(moved)} units are at its {side}")
 
     stood = attempts.begin(call.hub, change_set, members)
-    _all_or_none(call, found, stood, move, lambda: attempts.end(call.hub, change_set))
+    # who applies nothing need not have the right to
+    held = nullcontext() if call.yes("restore-only") else _held(call, found, stood)
+    _all_or_none(call, found, stood, move, held=held, ended=lambda: attempts.end(call.hub, change_set))
 
 
 def _make(call: Call, found: Wire, proposal: Proposal) -> None:
@@ -105,15 +108,25 @@ def _make(call: Call, found: Wire, proposal: Proposal) -> None:
     # where they stood when it was proposed: an earlier try may have changed some of them, and applied them
     at = {one.unit_id: one.revision for one in proposal.units}
     stood = [_as_of(unit, at.get(str(unit["UnitID"]), int(unit["HeadRevisionNum"]))) for unit in _members(call, found)]
-    _all_or_none(call, found, stood, move, lambda: None)
+    _all_or_none(call, found, stood, move, held=_held(call, found, stood), ended=lambda: None)
 
 
 def _as_of(unit: Wire, revision: int) -> Wire:
     return {**unit, "HeadRevisionNum": revision, "LiveRevisionNum": min(revision, unit.get("LiveRevisionNum") or 0)}
 
 
+def _held(call: Call, found: Wire, units: list[Wire]) -> AbstractContextManager[None]:
+    return proposals.held_where(call.hub, _all_of(units), slug=str(found["ChangeSet"]["Slug"]))
+
+
 def _all_or_none(
-    call: Call, found: Wire, stood: list[Wire], move: Callable[[], None], ended: Callable[[], None]
+    call: Call,
+    found: Wire,
+    stood: list[Wire],
+    move: Callable[[], None],
+    *,
+    held: AbstractContextManager[None],
+    ended: Callable[[], None],
 ) -> None:
     """Move the units and apply those that are live, or bring all back to where they ``stood``.
 
@@ -122,7 +135,7 @@ def _all_or_none(
     """
     slug = str(found["ChangeSet"]["Slug"])
     try:
-        with proposals.held_where(call.hub, _all_of(stood), slug=slug):
+        with held:
             move()
             now = _listed(call, found)
             changed, events = [one["Unit"] for one in now], {one["Unit"]["UnitID"]: _event_of(one) for one in now}
