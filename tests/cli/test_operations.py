@@ -203,6 +203,40 @@ def test_a_change_says_what_happens_next(
     assert ran.out.startswith("Successfully updated unit web (u1)\n" + told)
 
 
+@pytest.fixture
+def deployments(hub: AnsweringHub) -> None:
+    """A filter that looks into the configuration, by which only one of the units is found."""
+    found = {"FilterID": "f1", "Slug": "deployments", "From": "Unit", "ResourceType": "apps/v1/Deployment"}
+    hub.on(f"GET /api/space/{SPACE_ID}/filter", [{"Filter": found}])
+    listed = [{"Unit": UNIT}, {"Unit": OTHER}]
+    hub.on("GET /api/unit", lambda asked: listed[:1] if asked.query.get("resource_type") else listed)
+
+
+def test_only_what_a_filter_finds_inside_is_deleted(cub: Terminal, hub: AnsweringHub, deployments: None) -> None:
+    hub.on("DELETE /api/unit", [{"Message": "gone"}])
+
+    ran = cub.run("unit", "delete", "--filter", "deployments")
+
+    assert ran.status == 0, ran.err
+    assert [asked.query["where"] for asked in hub.of("DELETE")] == ["UnitID IN ('u1')"]
+
+
+@pytest.mark.parametrize(
+    ("command", "where", "pinned"),
+    [("add-units", "UnitID IN ('u1')", "s1"), ("remove-units", "UnitID IN ('u1') AND SetID = 's1'", None)],
+)
+def test_only_what_a_filter_finds_inside_is_pinned(
+    cub: Terminal, hub: AnsweringHub, deployments: None, command: str, where: str, pinned: str | None
+) -> None:
+    hub.on(f"GET /api/space/{SPACE_ID}/set", [{"Set": {"SetID": "s1", "Slug": "core", "SpaceID": SPACE_ID}}])
+    hub.on("PATCH /api/unit", [{"Unit": UNIT}])
+
+    ran = cub.run("set", command, "core", "--filter", "deployments")
+
+    assert ran.status == 0, ran.err
+    assert [(asked.query["where"], asked.body) for asked in hub.of("PATCH")] == [(where, {"SetID": pinned})]
+
+
 def test_a_target_beside_data_is_set_too(cub: Terminal, hub: AnsweringHub) -> None:
     hub.on("PATCH " + ONE, UNIT)
 

@@ -56,6 +56,21 @@ def chosen_units(call: Call) -> Selection:
     return selection.narrowed(call.text("where"), *terms, call.scope.term)
 
 
+def where_of(call: Call) -> str:
+    """Return the where-expression of the units that the selecting options mean, since bulk calls take nothing more.
+
+    What a filter looks for in the configuration is answered first, and becomes a list of ids.
+    Raises: NotFound when no unit has it.
+    """
+    selection = chosen_units(call)
+    if not selection.where_data and not selection.resource_type:
+        return selection.where
+    found = call.hub.units.list(include="", select="Slug", **selection.query)
+    if not found:
+        raise NotFound(f"no unit in {call.scope.words} matches the filter")
+    return any_of("UnitID", [str(one["Unit"]["UnitID"]) for one in found])
+
+
 def units_meant(call: Call, *, include: str = "TargetID,SpaceID,UpstreamUnitID,UnitEventID") -> list[Wire]:
     """Return the extended units that the selecting options mean.
 

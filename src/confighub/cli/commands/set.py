@@ -9,9 +9,10 @@ from confighub.cli.command import Group, argument, command, flag, option, space_
 from confighub.cli.kinds import Column, Kind, common_details
 from confighub.cli.output import pairs
 from confighub.cli.record_input import DRY_RUN
-from confighub.cli.selecting import FILTER, UNITS, WHERE, chosen_units
+from confighub.cli.selecting import FILTER, UNITS, WHERE, chosen_units, where_of
 from confighub.cli.showing import DATA_OUTPUT, SELECT, list_command
 from confighub.client.collection import SET, UNIT, Records, any_of, conjoined, quoted
+from confighub.client.names import Selection
 from confighub.errors import BadRequest, NotFound
 
 if TYPE_CHECKING:
@@ -78,14 +79,17 @@ def get(call: Call) -> None:
 def add_units(call: Call) -> None:
     """Add units to a set: an expression makes membership dynamic, --unit pins single units.
 
-    A set has one expression. When it has another already, the units that match now are pinned.
+    A set has one expression. When it has another already, or the filter looks into the configuration, the
+    units that match now are pinned.
     """
     found = call.hub.set(call.arg("name"), space=call.space_id)
     record = found["Set"]
-    expression = conjoined(call.text("where"), _filter_of(call))
-    if not expression and not call.many("unit"):
+    filtered = call.hub.filter(call.text("filter"), space=call.space_id) if call.text("filter") else Selection()
+    expression = conjoined(call.text("where"), filtered.where)
+    looks_inside = bool(filtered.where_data or filtered.resource_type)
+    if not expression and not call.many("unit") and not looks_inside:
         raise BadRequest("which units?", hint="--filter EXPRESSION, --where EXPRESSION or --unit a,b")
-    if not call.many("unit") and record.get("Where") in ("", None, expression):
+    if not call.many("unit") and not looks_inside and record.get("Where") in ("", None, expression):
         changed = call.hub.sets.update(
             record["SetID"], {**record, "Where": expression}, space_id=str(record["SpaceID"])
         )
@@ -113,13 +117,9 @@ def remove_units(call: Call) -> None:
     pinned = f"SetID = {quoted(record['SetID'])}"
     if not call.yes("all") and not (call.many("unit") or call.text("where") or call.text("filter")):
         raise BadRequest("which units?", hint="--unit a,b, --where EXPRESSION or --all")
-    where = pinned if call.yes("all") else chosen_units(call).narrowed(pinned).where
+    where = pinned if call.yes("all") else conjoined(where_of(call), pinned)
     done = call.hub.units.patch_all({"SetID": None}, where=where)
     report_many(call, UNIT_KIND, "update", done)
-
-
-def _filter_of(call: Call) -> str:
-    return call.hub.filter(call.text("filter"), space=call.space_id).where if call.text("filter") else ""
 
 
 _WHERE = option("where", "The expression that selects the members.", metavar="EXPRESSION")

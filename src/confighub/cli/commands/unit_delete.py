@@ -8,7 +8,7 @@ from confighub.cli.changing import delete_one, report_many
 from confighub.cli.command import argument, command, flag, space_option
 from confighub.cli.commands.unit_create import KIND
 from confighub.cli.record_input import DRY_RUN
-from confighub.cli.selecting import MANY_UNITS, chosen_units, the_unit, wants_many
+from confighub.cli.selecting import MANY_UNITS, the_unit, wants_many, where_of
 from confighub.cli.showing import DATA_OUTPUT
 from confighub.errors import BadRequest
 
@@ -33,4 +33,4 @@ def delete(call: Call) -> None:
         return
     if not wants_many(call):
         raise BadRequest("which units?", hint="name one, or give --unit, --where or --filter")
-    report_many(call, KIND, "delete", call.hub.units.delete_all(where=chosen_units(call).where))
+    report_many(call, KIND, "delete", call.hub.units.delete_all(where=where_of(call)))

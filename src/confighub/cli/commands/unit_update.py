@@ -15,10 +15,10 @@ from confighub.cli.invoking import resource_rows
 from confighub.cli.output import table
 from confighub.cli.record_input import DRY_RUN, RECORD_INPUT, given_record, label_patch, read_text
 from confighub.cli.revisions import revision_of
-from confighub.cli.selecting import MANY_UNITS, chosen_units, the_unit, wants_many
+from confighub.cli.selecting import MANY_UNITS, the_unit, wants_many, where_of
 from confighub.cli.showing import DATA_OUTPUT, VERBOSE
 from confighub.cli.waiting import WAITING
-from confighub.client.collection import any_of, is_id
+from confighub.client.collection import is_id
 from confighub.client.units import text_of
 from confighub.errors import BadRequest, NotFound
 
@@ -107,7 +107,7 @@ def _tell_one(call: Call, before: Wire, changed: Wire) -> None:
 def _update_many(call: Call) -> None:
     if call.arg("file") or call.yes("replace"):
         raise BadRequest("a file and --replace are for one unit", hint=f"{call.name} UNIT FILE")
-    where = _where(call)
+    where = where_of(call)
     query = _query(call)
     before = _heads(call, where)
     if not before:
@@ -150,16 +150,6 @@ def _heads(call: Call, where: str) -> dict[str, Wire]:
 def _is_new(unit: Wire, before: dict[str, Wire]) -> bool:
     old = before.get(str(unit.get("UnitID"))) or {}
     return int(unit.get("HeadRevisionNum") or 0) > int(old.get("HeadRevisionNum") or 0)
-
-
-def _where(call: Call) -> str:
-    selection = chosen_units(call)
-    if not selection.where_data and not selection.resource_type:
-        return selection.where
-    found = call.hub.units.list(include="", select="Slug", **selection.query)
-    if not found:
-        raise NotFound(f"no unit in {call.scope.words} matches the filter")
-    return any_of("UnitID", [str(one["Unit"]["UnitID"]) for one in found])
 
 
 def _query(call: Call) -> dict[str, str]:
@@ -287,7 +277,7 @@ def set_target(call: Call) -> None:
     if not call.arg("target"):
         if not wants_many(call):
             raise BadRequest("which units?", hint=f"{call.name} UNIT {target}, or --unit, --where, --filter")
-        report_many(call, KIND, "update", call.hub.units.patch_all(changes, where=_where(call)))
+        report_many(call, KIND, "update", call.hub.units.patch_all(changes, where=where_of(call)))
         return
     unit = the_unit(call, call.arg("unit-or-target"))["Unit"]
     changed = call.hub.units.patch(unit["UnitID"], changes, space_id=unit["SpaceID"])
