@@ -28,6 +28,7 @@ from tests.operations.playing import PlayedWorker, Stage, make_stage
 
 PROGRAM = (sys.executable, "-c", "from traderx.cli import run; run()", "cost-optimizer")
 MIB = 2**20
+AWAY = "is not connected (nothing was applied"
 
 
 def told_by_prometheus(query: dict[str, str]) -> Any:
@@ -116,7 +117,8 @@ def test_killed_at_every_step_it_applies_the_advice_once_and_saves_what_was_said
         bring_up(stage)
         worker.applied.clear()
         environ = {**os.environ, "CONFIGHUB_URL": line.url}
-        while (ended := line.run(look, environ, each)).returncode == -9:
+        # on a very busy machine the worker may seem to be away; who is told so starts the operator once more
+        while (ended := line.run(look, environ, each)).returncode == -9 or AWAY in ended.stdout:
             settled(stage)
         assert ended.returncode == 0, ended.stdout
         history = line.run([*command, "--history", "--json"], environ)
