@@ -91,9 +91,11 @@ def hub_and_worker(layers: tuple[Layer, ...]) -> list[Image]:
 def kept_for_locks() -> Iterator[Path]:
     """Yield the folder in which what only the locks decide is kept, to nobody else at the time.
 
-    It is in the user's cache, one for each interpreter and set of locks, and may be removed at any time.
+    It is in the user's cache, one for each interpreter, installer and set of locks, and may be removed at any time.
     """
-    known = hashlib.sha256(f"{sys.version} {Path(sys.executable).resolve()}".encode())
+    # an environment that uv made has no pip in it
+    installer = "uv" if shutil.which("uv") else "pip"
+    known = hashlib.sha256(f"{sys.version} {Path(sys.executable).resolve()} {installer}".encode())
     for path in (*(PROJECT / lock for lock in _LOCKS), *sorted(Path(__file__).parent.glob("*.py"))):
         known.update(path.read_bytes())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "traderx-image"

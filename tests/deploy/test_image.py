@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from deploy.image import rootfs
 from deploy.image.oci import Config, Image, full_name, layer, write_archive
-from deploy.image.traderx import hub_and_worker, services
+from deploy.image.traderx import hub_and_worker, kept_for_locks, services
 
 from traderx import topology
 
@@ -106,6 +106,20 @@ def test_the_images_say_what_the_containerfile_says(project: Path, tmp_path: Pat
             assert config["ExposedPorts"] == {f"{port}/tcp": {}}
             assert all(f"{name}={environment[name]}" in containerfile for name in ("HOST", "DRAIN_S"))
     assert len(made) == len(topology.SERVICES) + 2
+
+
+def test_what_one_installer_made_is_not_given_to_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that uv made has no pip that could add the project to it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with kept_for_locks() as without:
+        pass
+    (tmp_path / "uv").touch(mode=0o755)
+    with kept_for_locks() as with_uv:
+        pass
+
+    assert without != with_uv
 
 
 def test_a_program_finds_its_libraries_below_the_root_alone(tmp_path: Path) -> None:
