@@ -189,13 +189,62 @@ def test_a_hub_killed_in_the_middle_leaves_no_unit_in_between(field: Field, *, d
     assert field.live() == dict.fromkeys(UNITS, expected)
 
 
-def test_units_are_changed_alone_without_the_right_to_apply(field: Field) -> None:
+@pytest.mark.parametrize("change_set", ["release", "idea"])
+def test_units_are_changed_alone_without_the_right_to_apply(field: Field, change_set: str) -> None:
     """Nothing is applied or held; ``restore-only`` asks for no more than the right to write."""
     field.judge(lambda _slug, _version: False)
+    propose(field)
+    before = holds_noted(field)
 
-    field.cub.must("changeset", "apply", "release", "--space", "shop", "--restore-only")
+    field.cub.must("changeset", "apply", change_set, "--space", "shop", "--restore-only")
 
     assert field.heads() == {NEW}
     assert field.done == []
-    rows = field.stage.process.ok("GET", "/api/audit", {"limit": "20", "space_id": field.stage.space_id})
-    assert "hold" not in [row["Action"] for row in rows[:6]]
+    assert holds_noted(field) == before
+
+
+def holds_noted(field: Field) -> int:
+    """Return how often a unit was held so far, as the audit log has it."""
+    rows = field.stage.hub.audit(limit=1000, space_id=field.stage.space_id)
+    return [row["Action"] for row in rows].count("hold")
+
+
+def test_what_waited_to_be_applied_is_not_applied_by_taking_back(field: Field) -> None:
+    """Beta has a head that never ran; after the failure the revision before it runs again."""
+    beta = field.ids["beta"]
+    field.cub.must("function", "do", "set-replicas", "7", "--space", "shop", "--where", "Slug = 'beta'")
+    ran_before = field.stage.hub.units.get(beta, space_id=field.stage.space_id)["Unit"]["LiveRevisionNum"]
+    field.judge(lambda slug, version: (slug, version) == ("gamma", NEW))
+
+    ran = field.cub.run("changeset", "apply", "release", "--space", "shop")
+
+    assert ran.status == 1, ran.err
+    unit = field.stage.hub.units.get(beta, space_id=field.stage.space_id)["Unit"]
+    assert unit["LiveRevisionNum"] == ran_before
+    assert "replicas: 7" in field.stage.hub.units.data(beta, space_id=field.stage.space_id)
+
+
+def test_a_unit_that_is_deleted_meanwhile_does_not_keep_others_from_going_back(field: Field) -> None:
+    def fails(slug: str, version: str) -> bool:
+        if (slug, version) == ("gamma", NEW):
+            field.stage.hub.units.delete(field.ids["beta"], space_id=field.stage.space_id)
+        return (slug, version) == ("gamma", NEW)
+
+    field.judge(fails)
+
+    ran = field.cub.run("changeset", "apply", "release", "--space", "shop")
+
+    assert "every unit is back where it was" in ran.err
+    assert (field.live()["alpha"], field.live()["gamma"]) == (OLD, OLD)
+
+
+def test_where_a_worker_applies_by_itself_too_each_unit_is_taken_back_once(field: Field) -> None:
+    worker, hub = field.stage.worker, field.stage.hub
+    hub.workers.patch(worker.worker_id, {"AutoApply": True}, space_id=field.stage.space_id)
+    field.judge(lambda slug, version: (slug, version) == ("gamma", NEW))
+
+    ran = field.cub.run("changeset", "apply", "release", "--space", "shop")
+
+    assert ran.status == 1, ran.err
+    assert field.live() == dict.fromkeys(UNITS, OLD)
+    assert len(field.worker.applied) == len(set(field.worker.applied)) == 6

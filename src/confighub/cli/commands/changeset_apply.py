@@ -81,10 +81,9 @@ def apply(call: Call) -> None:
         moved = report_many(call, UNIT_KIND, "update", done)
         call.out.say(f"change set {change_set['Slug']}: {len(moved)} units are at its {side}")
 
-    stood = attempts.begin(call.hub, change_set, members)
-    # who applies nothing need not have the right to
-    held = nullcontext() if call.yes("restore-only") else _held(call, found, stood)
-    _all_or_none(call, found, stood, move, held=held, ended=lambda: attempts.end(call.hub, change_set))
+    with _held(call, found, members):
+        stood = attempts.begin(call.hub, change_set, members)
+        _all_or_none(call, found, stood, move, ended=lambda: attempts.end(call.hub, change_set))
 
 
 def _make(call: Call, found: Wire, proposal: Proposal) -> None:
@@ -108,7 +107,8 @@ def _make(call: Call, found: Wire, proposal: Proposal) -> None:
     # where they stood when it was proposed: an earlier try may have changed some of them, and applied them
     at = {one.unit_id: one.revision for one in proposal.units}
     stood = [_as_of(unit, at.get(str(unit["UnitID"]), int(unit["HeadRevisionNum"]))) for unit in _members(call, found)]
-    _all_or_none(call, found, stood, move, held=_held(call, found, stood), ended=lambda: None)
+    with _held(call, found, stood):
+        _all_or_none(call, found, stood, move, ended=lambda: None)
 
 
 def _as_of(unit: Wire, revision: int) -> Wire:
@@ -116,17 +116,15 @@ def _as_of(unit: Wire, revision: int) -> Wire:
 
 
 def _held(call: Call, found: Wire, units: list[Wire]) -> AbstractContextManager[None]:
+    """Keep the units from being applied by themselves, while they are taken back too."""
+    if call.yes("restore-only"):
+        # who applies nothing need not have the right to
+        return nullcontext()
     return proposals.held_where(call.hub, _all_of(units), slug=str(found["ChangeSet"]["Slug"]))
 
 
 def _all_or_none(
-    call: Call,
-    found: Wire,
-    stood: list[Wire],
-    move: Callable[[], None],
-    *,
-    held: AbstractContextManager[None],
-    ended: Callable[[], None],
+    call: Call, found: Wire, stood: list[Wire], move: Callable[[], None], *, ended: Callable[[], None]
 ) -> None:
     """Move the units and apply those that are live, or bring all back to where they ``stood``.
 
@@ -135,15 +133,14 @@ def _all_or_none(
     """
     slug = str(found["ChangeSet"]["Slug"])
     try:
-        with held:
-            move()
-            now = _listed(call, found)
-            changed, events = [one["Unit"] for one in now], {one["Unit"]["UnitID"]: _event_of(one) for one in now}
-            due = [one for one in changed if _is_due(one) and not call.yes("restore-only")]
-            if due:
-                run_on(call, "Apply", due, lambda unit: _applied(call, unit, events[unit["UnitID"]]))
-            else:
-                tell_what_is_next(call, changed)
+        move()
+        now = _listed(call, found)
+        changed, events = [one["Unit"] for one in now], {one["Unit"]["UnitID"]: _event_of(one) for one in now}
+        due = [one for one in changed if _is_due(one) and not call.yes("restore-only")]
+        if due:
+            run_on(call, "Apply", due, lambda unit: _applied(call, unit, events[unit["UnitID"]]))
+        else:
+            tell_what_is_next(call, changed)
     except ConfigHubError as error:
         if call.yes("keep-going"):
             ended()
@@ -182,27 +179,34 @@ def _try(call: Call, where: str, restore: str, *, to_apply: bool) -> None:
 
 
 def _take_back(call: Call, units: list[Wire], slug: str) -> None:
-    """Bring every unit that has moved back to the text it had, and apply that where something else runs."""
+    """Bring every unit back to the text it had, and to the revision that ran where something else does now."""
     now = {one["Unit"]["UnitID"]: one["Unit"] for one in call.hub.units.list(where=_all_of(units), include="")}
-    moved = [one for one in units if now[one["UnitID"]]["HeadRevisionNum"] != one["HeadRevisionNum"]]
-    gated, due = set(), set()
-    for unit in moved:
-        why = {"LastChangeDescription": f"change set {slug} was taken back"}
-        restore = str(unit["HeadRevisionNum"])
-        changed = call.hub.units.patch(unit["UnitID"], why, space_id=unit["SpaceID"], restore=restore)
-        if changed.get("ApplyGates"):
-            gated.add(unit["UnitID"])
-        if _is_due(changed):
-            due.add(unit["UnitID"])
-    live = [one for one in moved if one["UnitID"] in due and not call.yes("restore-only")]
-    if live:
-        note(f"taking back: {', '.join(str(one['Slug']) for one in live)}")
-        run_on(call, "Apply", live, lambda unit: _live_again(call, unit, is_gated=unit["UnitID"] in gated))
+    due: list[Wire] = []
+    revisions: dict[str, str] = {}
+    for unit in [one for one in units if one["UnitID"] in now]:
+        changed = now[unit["UnitID"]]
+        if changed["HeadRevisionNum"] != unit["HeadRevisionNum"]:
+            why = {"LastChangeDescription": f"change set {slug} was taken back"}
+            restore = str(unit["HeadRevisionNum"])
+            changed = call.hub.units.patch(unit["UnitID"], why, space_id=unit["SpaceID"], restore=restore)
+        revision = _ran(unit, changed)
+        # what was sent and failed may have come half of the way
+        sent = {changed.get("LiveRevisionNum"), changed.get("LastAppliedRevisionNum")}
+        if changed.get("LiveRevisionNum") and sent != {revision or changed["HeadRevisionNum"]}:
+            due.append(unit)
+            revisions[unit["UnitID"]] = str(revision or "")
+    if due and not call.yes("restore-only"):
+        note(f"taking back: {', '.join(str(one['Slug']) for one in due)}")
+        run_on(call, "Apply", due, lambda unit: _live_again(call, unit, revisions[unit["UnitID"]]))
 
 
-def _live_again(call: Call, unit: Wire, *, is_gated: bool) -> Wire:
-    """Apply the head, or what was live before where the head would need a new approval."""
-    revision = str(unit["LiveRevisionNum"]) if is_gated else ""
+def _ran(unit: Wire, restored: Wire) -> int:
+    """Return the revision to apply again, 0 for the head: it has the text that ran, and no gate closes it."""
+    live = int(unit.get("LiveRevisionNum") or 0)
+    return live if restored.get("ApplyGates") or live != unit["HeadRevisionNum"] else 0
+
+
+def _live_again(call: Call, unit: Wire, revision: str) -> Wire:
     return call.hub.units.apply(unit["UnitID"], space_id=unit["SpaceID"], revision=revision)
 
 
