@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(1800)]
 ROUNDS = int(os.environ.get("TRADERX_ROLLOUT_ROUNDS", "1"))
 ACCOUNT, SYMBOL = 22214, "MSFT"
 # The machine that tests may be slow altogether, which is not what is tested here.
-PATIENT = ("--speed", "600", "--patience", "120", "--p95-ms", "1000")
+PATIENT = ("--speed", "1200", "--patience", "120", "--p95-ms", "1000")
 TOLD: list[str] = []
 
 

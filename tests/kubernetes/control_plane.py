@@ -273,7 +273,8 @@ def need_pretended_nodes(plane: Plane) -> None:
 def to_itself(plane: Plane, *namespaces: str) -> Iterator[None]:
     """Take these namespaces: they are not there before and after, and no other process of tests has them meanwhile.
 
-    Skips when the cluster of KUBECONFIG_TEST has one already, since nobody knows whose it is.
+    Skips when the cluster of KUBECONFIG_TEST has one already, since nobody knows whose it is. On a control plane of our
+    own nobody waits at the end: the next to take them does, and there may be none.
     """
 
     def there() -> list[str]:
@@ -296,7 +297,8 @@ def to_itself(plane: Plane, *namespaces: str) -> Iterator[None]:
         finally:
             for name in namespaces:
                 plane.kube.delete(f"/api/v1/namespaces/{name}")
-            wait()
+            if isinstance(plane, GivenPlane):
+                wait()
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def test_a_clusters_containers_are_known_by_their_owners(cluster: str, prometheu
     server = prometheus()
     server.scrape(cluster, job="cluster")
     series = 'container_cpu_usage_seconds_total{container="api"}'
-    server.await_value(f"count_over_time({series}[1m])", 24)
+    server.await_value(f"count_over_time({series}[1m])", 16)
 
     source = PrometheusSource(Prometheus(server.url), more='job="cluster"')
     window, found = source.read(["shop"], seconds=60, end=time.time())
