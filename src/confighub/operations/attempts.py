@@ -26,11 +26,13 @@ def begin(hub: HubClient, change_set: Wire, units: Sequence[Wire]) -> list[Wire]
     since. The units need their ``LastChangeDescription``.
     """
     earlier = _read(change_set)
-    prefix = f"change set {change_set['Slug']}"
+    # what an end, a proposal and a taking back leave at a unit; the slug of another one may begin with this one
+    name = f"change set {change_set['Slug']}"
+    prefixes = (f"{name}: ", f"{name} was taken back")
     stood = []
     for one in units:
         head, live = earlier.get(str(one["UnitID"]), (0, 0))
-        is_ours = head and str(one.get("LastChangeDescription") or "").startswith(prefix)
+        is_ours = head and str(one.get("LastChangeDescription") or "").startswith(prefixes)
         stood.append({**one, "HeadRevisionNum": head, "LiveRevisionNum": live} if is_ours else one)
     kept: _Stood = {str(one["UnitID"]): (one["HeadRevisionNum"], one.get("LiveRevisionNum") or 0) for one in stood}
     if kept != earlier:
