@@ -246,6 +246,18 @@ def test_a_target_beside_data_is_set_too(cub: Terminal, hub: AnsweringHub) -> No
     assert [asked.body for asked in hub.of("PATCH")] == [{"spec": {"replicas": 2}}, {"TargetID": None}]
 
 
+def test_a_target_that_is_not_there_keeps_the_data_as_it_is(cub: Terminal, hub: AnsweringHub) -> None:
+    hub.on("PATCH " + ONE, UNIT)
+    hub.on(f"GET /api/space/{SPACE_ID}/target", [])
+    hub.on("GET /api/target", [])
+
+    ran = cub.run("unit", "update", "web", "--patch", "--data", '{"spec":{"replicas":2}}', "--target", "nowhere")
+
+    assert ran.status == 1
+    assert "nowhere" in ran.err
+    assert hub.of("PATCH") == []
+
+
 @pytest.mark.parametrize("also", [("--target", "-"), ("--label", "tier=a")])
 def test_data_of_many_units_is_changed_alone(cub: Terminal, hub: AnsweringHub, also: tuple[str, str]) -> None:
     hub.on("GET /api/unit", [{"Unit": UNIT}])

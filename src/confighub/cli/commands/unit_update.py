@@ -184,10 +184,11 @@ def _data_patch(call: Call) -> Wire:
 
 
 def _patch_data(call: Call, unit: Wire, query: dict[str, str]) -> Wire:
-    patch = _data_patch(call)
+    # before the text is changed: a target that is not there refuses both
+    patch, about = _data_patch(call), _about(call)
     query["change_desc"] = call.text("change-desc")
     changed = call.hub.units.patch_data(unit["UnitID"], patch, space_id=unit["SpaceID"], **query)
-    if (about := _about(call)) and not call.is_dry_run:
+    if about and not call.is_dry_run:
         changed = call.hub.units.patch(unit["UnitID"], about, space_id=unit["SpaceID"])
     return changed
 
