@@ -14,7 +14,7 @@ from confighub.cli.applying import tell_what_is_next
 from confighub.cli.command import flag, option, space_option
 from confighub.cli.output import as_json, jq_lines, pairs, table
 from confighub.cli.record_input import DRY_RUN
-from confighub.cli.selecting import MANY_UNITS, chosen_units
+from confighub.cli.selecting import MANY_UNITS, where_of
 from confighub.cli.showing import DATA_OUTPUT
 from confighub.cli.waiting import WAITING
 from confighub.client.collection import any_of
@@ -47,7 +47,7 @@ def invoke(call: Call, calls: list[Wire]) -> None:
 
     Raises: NotFound when no unit matches; BadRequest when a call failed or a check did not pass.
     """
-    selection = chosen_units(call)
+    where = where_of(call)
     more: Wire = {}
     if call.text("worker"):
         worker = call.hub.workers.find(call.text("worker"), space_id=call.scope.space_id)
@@ -56,7 +56,6 @@ def invoke(call: Call, calls: list[Wire]) -> None:
         more["UseFunctionWorker"] = True
     if call.yes("combine"):
         more["CombineResults"] = True
-    where = _only_where(call, selection.where, selection.where_data, selection.resource_type)
     answers = call.hub.functions.invoke(
         calls,
         where=where,
@@ -73,18 +72,6 @@ def invoke(call: Call, calls: list[Wire]) -> None:
     elif changed:
         tell_what_is_next(call, changed)
     _judge(answers)
-
-
-def _only_where(call: Call, where: str, where_data: str, resource_type: str) -> str:
-    """Return a where-expression alone: a look into the data is answered first and becomes a list of ids."""
-    if not where_data and not resource_type:
-        return where
-    units = call.hub.units.list(
-        where=where, where_data=where_data, resource_type=resource_type, include="", select="Slug"
-    )
-    if not units:
-        raise NotFound(f"no unit in {call.scope.words} matches the filter")
-    return any_of("UnitID", [str(one["Unit"]["UnitID"]) for one in units])
 
 
 def _show(call: Call, answers: list[Wire]) -> None:
