@@ -102,7 +102,10 @@ def create(call: Call) -> None:
     name = call.arg("name") or str(record.get("Slug") or "")
     if not name:
         raise BadRequest("no name for the link", hint=f"{call.name} NAME FROM-UNIT TO-UNIT; - has the hub choose one")
-    record.update({"Slug": "", "DisplayName": ""} if name == "-" else {"Slug": slug_of(name), "DisplayName": name})
+    if name == "-":
+        record.update({"Slug": "", "DisplayName": ""})
+    else:
+        record = {"DisplayName": name, **record, "Slug": slug_of(name)}
     store_new(call, KIND, record)
 
 
