@@ -128,7 +128,9 @@ def line_to(hub_url: str) -> Iterator[Line]:
     line.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield line
-    server.shutdown()
-    server.server_close()
-    thread.join(30)
+    try:
+        yield line
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(30)
