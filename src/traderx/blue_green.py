@@ -65,9 +65,13 @@ def explain_blue_green(asked: Rollout) -> list[str]:
     """Return the lines that say what the rollout would do."""
     refuse_odd_time("soak", asked.soak_s)
     wish = asked.wish
+    selects = f"the Service {wish.service} selects it"
+    by_ingress = wish.switch == "ingress"
+    switch = "the Ingress leads to it, callers inside stay on the old colour" if by_ingress else selects
+    end = f"{selects}, the Ingress leads there again, and the" if by_ingress else "the"
     return [
         f"{wish.service} {wish.image} as a second colour in {asked.environment}, with as many replicas as the first",
         "  validate: its health and synthetic trades, through a Service of its own",
-        f"  switch: the Service {wish.service} selects it; soak: {asked.soak_s:g} s with the old colour kept warm",
-        "  then the old colour is taken away; any failure sends the traffic back at once",
+        f"  switch: {switch}; soak: {asked.soak_s:g} s with the old colour kept warm",
+        f"  then {end} old colour is taken away; any failure sends the traffic back at once",
     ]

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+import urllib.request
+from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.acceptance.system import System, eventually
+from confighub.operations.rollout import metrics
+from tests.acceptance.system import System, call, eventually
 from tests.acceptance.trading import position
 from tests.acceptance.traffic import Traffic, booked_once, killed_at_every_step
+from traderx import topology
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
@@ -106,6 +111,87 @@ def test_the_seeds_script_asks_the_colour_without_traffic(rolled: System) -> Non
 
         assert (asked.code, told in asked.text) == (code, True), asked.text
         assert rolled.run(*options, "--abort").code == 3
+
+
+@pytest.mark.requirement("R-111", "R-117", "R-119")
+def test_by_the_ingress_killed_at_every_step_it_switches_without_a_failed_request(rolled: System) -> None:
+    ingress, text, chosen = rolled.status()["ingress"], ingress_text(rolled), selector(rolled)
+    before, counted = position(ingress, ACCOUNT, SYMBOL), requests_by_service(rolled)
+    options = ["trade-service", "dev", "--soak", "1"]
+    first = [*options, "--image", ":v2.0.0", "--env", "NOTE=by the ingress", "--switch", "ingress"]
+
+    with Traffic(ingress, ACCOUNT, SYMBOL) as traffic:
+        ran, killed = killed_at_every_step(rolled, "blue-green", first, options)
+
+    assert ran.code == 0, ran.out
+    assert killed == [*("create", "deploy", "validate", "switch", "soak", "select", "restore", "decommission")]
+    assert traffic.failed == []
+    booked_once(traffic, before)
+    own = f"trade-service-{active(rolled)['Labels']['version']}"
+    assert requests_by_service(rolled)[own] > counted[own]
+    assert ingress_text(rolled) == text
+    assert selector(rolled) != chosen
+    assert f"{own}-service" not in rolled.units()
+    assert eventually("ready", lambda: rolled.status()["ready"])
+
+
+@pytest.mark.requirement("R-117")
+def test_a_patch_by_hand_sends_what_users_ask_to_the_other_colour(rolled: System) -> None:
+    ingress, text, options = rolled.status()["ingress"], ingress_text(rolled), ("blue-green", "trade-service", "dev")
+    old = str(call(f"{ingress}/trade-service/info")["version"])
+    new = "v1.1.0" if old == "v2.0.0" else "v2.0.0"
+    rollout = rolled.start(*options, "--image", f":{new}", "--env", "NOTE=by hand", "--soak", "60")
+    assert rollout.stdout is not None
+    next(line for line in rollout.stdout if line.startswith("step validate"))
+    rollout.kill()
+    rollout.stdout.close()
+    rollout.wait(30)
+    (own,) = [slug for slug in rolled.units() if slug in ("trade-service-blue-service", "trade-service-green-service")]
+    update = ("cub", "unit", "update", "ingress", "--patch", "--space", rolled.space("dev"))
+
+    # the seed's own words name no object and no path: nothing says what they are to change
+    vague = rolled.run(*update, "--data", '{"spec":{"rules":[{"backend":{"service":{"name":"trade-service-green"}}}]}}')
+    assert (vague.code, "metadata.name" in vague.err, ingress_text(rolled)) == (1, True, text), vague.text
+
+    for name, answers in ((own.removesuffix("-service"), new), ("trade-service", old)):
+        rolled.must(*update, "--data", led_to(name))
+        rolled.must("cub", "unit", "apply", "ingress", "--space", rolled.space("dev"), "--wait")
+        assert eventually(f"{name} answers", partial(runs, ingress, answers))
+
+    assert ingress_text(rolled) == text
+    assert rolled.run(*options, "--abort").code == 3
+
+
+def runs(ingress: str, version: str) -> bool:
+    """Whether this version answers what comes in for trade-service."""
+    return bool(call(f"{ingress}/trade-service/info")["version"] == version)
+
+
+def led_to(service: str) -> str:
+    """The patch that leads the FINOS path of trade-service in dev to another Service."""
+    path = {"path": "/trade-service(/|$)(.*)", "pathType": "ImplementationSpecific"}
+    rule = {
+        "host": topology.INGRESS_HOSTS["dev"],
+        "http": {"paths": [{**path, "backend": {"service": {"name": service}}}]},
+    }
+    return json.dumps({"metadata": {"name": "traderx-ingress-finos"}, "spec": {"rules": [rule]}})
+
+
+def ingress_text(system: System) -> str:
+    return base64.b64decode(system.unit("ingress")["Data"]).decode()
+
+
+def requests_by_service(system: System) -> Counter[str]:
+    """What the ingress of dev has let in so far, by the name of the Service that it was led to."""
+    shown = system.must("cub", "unit", "get-live-state", "ingress", "--space", system.space("dev"), "--full").out
+    live = json.loads(shown)
+    with urllib.request.urlopen(live[0]["metadata"]["annotations"]["laptop.confighub/metrics"], timeout=10) as answer:
+        found = metrics.samples(answer.read().decode())
+    counted: Counter[str] = Counter()
+    for name, labels, value in found:
+        if name == metrics.REQUESTS:
+            counted[labels["service"]] += int(value)
+    return counted
 
 
 def active_slug(system: System) -> str:

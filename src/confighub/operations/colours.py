@@ -14,9 +14,10 @@ from confighub.client.transport import Wire
 from confighub.client.units import text_of
 from confighub.errors import Conflict
 from confighub.operations.guard import Say
+from confighub.operations.rollout.entrance import INGRESS, backends
 from confighub.operations.rollout.place import Place
 from confighub.operations.rollout.record import KEY
-from confighub.operations.rollout.subject import Object, objects
+from confighub.operations.rollout.subject import Object, objects, service_of
 from confighub.operations.selecting import DEPLOYMENT, SERVICE, is_led_to, selector_in
 
 
@@ -66,6 +67,7 @@ def find_swaps(hub: HubClient, *, space: str, space_id: str, units: Sequence[Wir
             hint="nothing was changed; a blue-green rollout came between: bring the old version back with "
             "bin/blue-green SERVICE ENV --image :TAG, or go back with the whole environment: traderx rewind",
         )
+    _refuse_lost_doors(hub, space, space_id, [one for key, one in going.items() if key in due], services)
     return found
 
 
@@ -152,6 +154,36 @@ def _refuse_under_way(service: Wire) -> None:
             f"a rollout of {service['Slug']} is under way",
             hint="nothing was changed; let it end, or end it with --abort",
         )
+
+
+def _refuse_lost_doors(
+    hub: HubClient, space: str, space_id: str, due: Sequence[Wire], services: Sequence[Wire]
+) -> None:
+    """Return when no Ingress comes to lead to a Service that is not there. Raises: Conflict.
+
+    A rollout that switches the Ingress leads it to a colour's own Service for a while, and takes that away after it.
+    """
+    if not due:
+        return
+    there = {str(service_of(text_of(one)).get("metadata", {}).get("name")) for one in services}
+    doors = {
+        one["Unit"]["UnitID"]: one["Unit"]
+        for one in hub.units.list(space_id=space_id, include="", resource_type=INGRESS)
+    }
+    lost = []
+    for one in due:
+        if door := doors.get(one["UnitID"]):
+            then = hub.units.revision(one["UnitID"], int(one["ToRevisionNum"]), space_id=space_id)
+            lost += [f"{door['Slug']} ({name})" for name in sorted(_led_to(then) - _led_to(door) - there)]
+    if lost:
+        raise Conflict(
+            f"these Ingresses of {space} would lead to a Service that is not there: {', '.join(lost)}",
+            hint="nothing was changed; a blue-green rollout had switched them then: go back to before it, or after it",
+        )
+
+
+def _led_to(answer: Wire) -> set[str]:
+    return {name for one in objects(text_of(answer)) for _, name in backends(one)}
 
 
 def _text_at(hub: HubClient, space_id: str, unit: Wire, going: Mapping[str, Wire]) -> str:

@@ -92,6 +92,11 @@ def canary(
 @click.command(name="blue-green")
 @_rollout_options
 @click.option("--soak", default=300.0, show_default=True, metavar="SECONDS", help="How long the old colour stays warm.")
+@click.option(
+    "--switch",
+    type=click.Choice(["selector", "ingress"]),
+    help="What brings the traffic: the Service's selector (when not told), or the Ingress, for users alone at first.",
+)
 @click.option("--validate", is_flag=True, help="Only ask the colour that has no traffic whether it works; exit 0 or 1.")
 def blue_green(
     service: str,
@@ -105,6 +110,7 @@ def blue_green(
     inside: bool,
     without_trades: bool,
     soak: float,
+    switch: str | None,
     validate: bool,
     explain: bool,
     as_json: bool,
@@ -113,9 +119,11 @@ def blue_green(
     """Run a new version beside the old one, then switch.
 
     It is validated through a Service of its own first; the old version stays warm for the soak, and any failure
-    sends the traffic back. Interrupted, the same command goes on. Exit 0 promoted, 3 rolled back, 1 could not run.
+    sends the traffic back. With --switch ingress what comes from outside goes to the new version in the soak, while
+    callers inside the environment stay on the old one. Interrupted, the same command goes on. Exit 0 promoted,
+    3 rolled back, 1 could not run.
 
-    Example: bin/blue-green trade-service prod --image :v1.1.0 --approve
+    Example: bin/blue-green trade-service prod --image :v1.1.0 --switch ingress --approve
     """
     from confighub.operations.rollout.evidence import Evidence
     from traderx import blue_green as rollout
@@ -126,7 +134,17 @@ def blue_green(
         if validate:
             return _validated(service, environment, as_json, data)
         evidence = Evidence(prometheus, without_trades=without_trades, inside=inside)
-        wish = _wish("blue-green", service, environment, image, variables, evidence, approve=approve, lift=lift)
+        wish = _wish(
+            "blue-green",
+            service,
+            environment,
+            image,
+            variables,
+            evidence,
+            approve=approve,
+            lift=lift,
+            switch=switch or "",
+        )
         asked = Rollout(environment, wish, aborts, soak_s=soak)
         # refuses what cannot be waited for, before anything is started
         plan = rollout.explain_blue_green(asked)
@@ -177,6 +195,7 @@ def _wish(
     *,
     approve: bool,
     lift: str,
+    switch: str = "",
 ) -> Wish:
     from confighub.operations.rollout.beginning import Wish
 
@@ -189,7 +208,10 @@ def _wish(
             raise BadRequest(f"a variable is given as NAME=VALUE, not: {text}")
         env[name] = value
     command = f"bin/{kind} {service} {environment}" + (f" --image {image}" if image else "")
-    return Wish(kind, service, image, env, approve=approve, lift=lift, command=command, evidence=evidence)
+    command += f" --switch {switch}" if switch else ""
+    return Wish(
+        kind, service, image, env, approve=approve, lift=lift, command=command, evidence=evidence, switch=switch
+    )
 
 
 def _explained(lines: list[str], as_json: bool) -> int:

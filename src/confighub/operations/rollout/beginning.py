@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from confighub.errors import BadRequest, Conflict, Gated, NotFound
 from confighub.operations.guard import APPROVAL_GATE
 from confighub.operations.rollout import evidence
 from confighub.operations.rollout.blue_green import colours
+from confighub.operations.rollout.entrance import INGRESS, find_heads
 from confighub.operations.rollout.evidence import Evidence
 from confighub.operations.rollout.place import Place
 from confighub.operations.rollout.quarantine import lift_quarantine, refuse_quarantined
@@ -26,7 +28,8 @@ _PAST_RETURN = frozenset({"finish", "decommission"})
 class Wish:
     """What somebody asks for. ``command`` is what they typed, for hints; ``lift`` a reason to end a quarantine.
 
-    ``evidence`` says by which figures the new version is judged.
+    ``evidence`` says by which figures the new version is judged. ``switch`` is "ingress" or "selector" for a
+    blue-green rollout; empty for the one under way as it is, and for a new one by selector.
     """
 
     kind: Kind
@@ -37,6 +40,7 @@ class Wish:
     lift: str = ""
     command: str = ""
     evidence: Evidence = field(default_factory=Evidence)
+    switch: str = ""
 
 
 def begin(place: Place, wish: Wish) -> tuple[Notebook, Record]:
@@ -106,6 +110,7 @@ def _begin_anew(place: Place, wish: Wish) -> tuple[Notebook, Record]:
             f"the mesh routes {subject.name} by its own rules, so a switch of its Service would not move the traffic",
             hint=f"bring the new version little by little: bin/canary {wish.service} ENV --image {wish.image}",
         )
+    doors = find_heads(place, ingresses, subject.name) if wish.switch == "ingress" else {}
     if not wish.evidence.without_trades and not place.address(str(subject.service["Slug"])):
         raise BadRequest(
             f"Service {subject.name} has no address that can be reached from here, so no version could be tried",
@@ -113,7 +118,7 @@ def _begin_anew(place: Place, wish: Wish) -> tuple[Notebook, Record]:
             " --without-trades --prometheus URL",
         )
     deployment, service = str(subject.deployment["Slug"]), str(subject.service["Slug"])
-    _refuse_without_approval(place, wish, deployment, service)
+    _refuse_without_approval(place, wish, deployment, [service, *doors])
     before = {
         "deployment": deployment,
         "service": service,
@@ -123,7 +128,7 @@ def _begin_anew(place: Place, wish: Wish) -> tuple[Notebook, Record]:
         "mesh": mesh,
     } | evidence.chosen(place, subject, wish.evidence)
     if wish.kind == "blue-green":
-        before |= colours(place, subject)
+        before |= colours(place, subject) | ({"entrance": json.dumps(doors)} if doors else {})
     now = time.time()
     record = Record(
         kind=wish.kind,
@@ -146,14 +151,15 @@ def _begin_anew(place: Place, wish: Wish) -> tuple[Notebook, Record]:
 
 def ingress_slugs(place: Place) -> list[str]:
     """Return the slugs of the space's Ingress units, those of rollouts left out."""
-    kind = "networking.k8s.io/v1/Ingress"
-    found = place.hub.units.list(space_id=place.space_id, include="", resource_type=kind)
+    found = place.hub.units.list(space_id=place.space_id, include="", resource_type=INGRESS)
     return sorted(str(one["Unit"]["Slug"]) for one in found if TEMPORARY not in (one["Unit"].get("Labels") or {}))
 
 
 def _refuse_another(record: Record, wish: Wish) -> None:
     other = record.kind != wish.kind
     other = other or bool(wish.image and (wish.image, dict(wish.env or {})) != (record.image, record.env))
+    switch = "ingress" if record.before.get("entrance") else "selector"
+    other = other or wish.switch not in ("", switch)
     if other:
         raise Conflict(
             f"a {record.kind} of {record.service} to {record.image} is under way, at step {record.step}",
@@ -161,12 +167,12 @@ def _refuse_another(record: Record, wish: Wish) -> None:
         )
 
 
-def _refuse_without_approval(place: Place, wish: Wish, deployment: str, service: str) -> None:
+def _refuse_without_approval(place: Place, wish: Wish, deployment: str, switched: list[str]) -> None:
     labels = place.hub.space(place.space_id).get("Labels") or {}
     if wish.approve or "prod" not in (labels.get("environment"), labels.get("env")):
         return
     names = [deployment, f"{wish.service}-canary-deployment"] if wish.kind == "canary" else [f"{wish.service}-green"]
-    names += [service] if wish.kind == "blue-green" else [f"{wish.service}-canary-ingress"]
+    names += switched if wish.kind == "blue-green" else [f"{wish.service}-canary-ingress"]
     raise Gated(
         f"what this changes in {place.space} waits for approval: {', '.join(names)}",
         gates=[APPROVAL_GATE],

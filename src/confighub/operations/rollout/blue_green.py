@@ -2,6 +2,8 @@
 
 The new colour is made like the old one, as many replicas, reached through a Service of its own until it is
 shown to work. Then the Service selects it, the old colour stays warm for the soak, and either is taken away.
+Where the Ingress is switched instead, users alone get the new colour in the soak, by its own Service; after it the
+Service selects the new colour, and the Ingress leads to the Service again.
 Source: the seed's 3.2; the switch is the Service's selector (C-14).
 """
 
@@ -18,7 +20,8 @@ from confighub.data.own_paths import ANNOTATION, SELECTOR
 from confighub.errors import BadRequest, RetryLater
 from confighub.operations.rollout.analysis import Analysis, Limits, Trial
 from confighub.operations.rollout.canary import read_subject
-from confighub.operations.rollout.evidence import source_of
+from confighub.operations.rollout.entrance import entrance_of
+from confighub.operations.rollout.evidence import own_service, source_of
 from confighub.operations.rollout.metrics import Reading
 from confighub.operations.rollout.place import Place
 from confighub.operations.rollout.quarantine import quarantine
@@ -65,8 +68,9 @@ class BlueGreen:
         self.has_trades = before.get("trades") != "no"
         self.colour, self.old_colour = before["colour"], before["old colour"]
         self.old_slug, self.new_slug, self.service_slug = before["deployment"], before["new"], before["service"]
-        self.own_name = f"{record.service}-{self.colour}"
+        self.own_name = own_service(record)
         self.own_slug = f"{self.own_name}-service"
+        self.entrance = entrance_of(place, record, self.own_name)
 
     def go(self) -> Outcome:
         """Carry the rollout out from where it is, and return how it ended."""
@@ -76,6 +80,8 @@ class BlueGreen:
             "validate": self._validate,
             "switch": self._switch,
             "soak": self._soak,
+            "select": self._follow,
+            "restore": self._restore,
             "decommission": self._decommission,
             BACK: self._back,
             "clean": self._clean,
@@ -139,9 +145,17 @@ class BlueGreen:
     def _switch(self) -> str:
         selector = selector_of(self.place.text(self.new_slug), version=self.colour)
         self._refuse_changed_service(selector)
+        if self.entrance is not None:
+            self.entrance.refuse_changed()
         if not self.record.exposed:
             self.record.exposed = time.time()
             self.notebook.write(self.record)
+        if self.entrance is not None:
+            self.entrance.lead_to_own(f"traffic from outside to {self.colour}")
+            self.place.say(
+                f"  what the ingress lets in goes to {self.colour}; callers inside stay on {self.old_colour}"
+            )
+            return "soak"
         self._select(selector, f"traffic to {self.colour}")
         self.place.say(f"  all traffic goes to {self.colour}; {self.old_colour} stays warm")
         return "soak"
@@ -155,7 +169,8 @@ class BlueGreen:
         limits = self.options.limits
         analysis = Analysis(limits, 1, needs, wants_trials=False)
         before, noted, passed = self._look(analysis), time.monotonic(), 0
-        address = self.place.address(self.service_slug) if self._trier is not None else ""
+        slug = self.service_slug if self.entrance is None else self.own_slug
+        address = self.place.address(slug) if self._trier is not None else ""
         with Trials(self._trier, new=address) as trials:
             while True:
                 now = self._look(analysis)
@@ -172,7 +187,7 @@ class BlueGreen:
                     raise Breach("health", f"{self.own_name}: {why}")
                 missing = self._missing(analysis, passed)
                 if time.time() >= ends and not missing:
-                    return "decommission"
+                    return "decommission" if self.entrance is None else "select"
                 if time.time() >= gives_up:
                     raise Breach("evidence", f"not enough evidence: {missing}")
                 if time.monotonic() - noted > _NOTED_EVERY_S:
@@ -180,6 +195,23 @@ class BlueGreen:
                     self.notebook.write(self.record)
                 self._hold()
                 time.sleep(look_s)
+
+    def _follow(self) -> str:
+        """Let callers inside the environment follow the users to the new colour."""
+        self._hold()
+        selector = selector_of(self.place.text(self.new_slug), version=self.colour)
+        self._refuse_changed_service(selector)
+        self._select(selector, f"traffic to {self.colour}")
+        self.place.say(f"  callers inside go to {self.colour} too")
+        return "restore"
+
+    def _restore(self) -> str:
+        """Lead the way in to the Service again, which is the new colour by now."""
+        self._hold()
+        if self.entrance is not None:
+            self.entrance.lead_back(f"{self.record.service} is {self.colour} now")
+            self.place.say(f"  the ingress leads to {self.record.service} again")
+        return "decommission"
 
     def _decommission(self) -> str:
         """Take the old colour away; the new one is the one that everybody means from now on.
@@ -206,6 +238,8 @@ class BlueGreen:
         selector = json.loads(self.record.before["selector"])
         if self._is_switched(selector):
             self._select(selector, f"traffic back to {self.old_colour}")
+        if self.entrance is not None and self.record.exposed:
+            self.entrance.lead_back(f"traffic back to {self.old_colour}")
         if not self.record.back:
             self.record.back = time.time()
             self.notebook.write(self.record)
@@ -274,12 +308,17 @@ class BlueGreen:
     def _subject(self) -> Subject:
         return read_subject(self.place, self.record.service, self.record.before)
 
+    @property
+    def _doors(self) -> list[str]:
+        """The Ingress units that the rollout switches."""
+        return list(self.entrance.heads) if self.entrance is not None else []
+
     def _hold(self) -> None:
-        self.place.hold([self.old_slug, self.new_slug, self.service_slug, self.own_slug])
+        self.place.hold([self.old_slug, self.new_slug, self.service_slug, self.own_slug, *self._doors])
 
     def _release(self) -> None:
         try:
-            self.place.release([self.old_slug, self.new_slug, self.service_slug])
+            self.place.release([self.old_slug, self.new_slug, self.service_slug, *self._doors])
         except RetryLater as error:
             self.place.say(f"the units stay held for some minutes: {error.message}")
 

@@ -106,7 +106,13 @@ def _watched(record: Record, limit_s: float) -> Watched:
     if record.kind == "canary":
         canary = f"{record.service}-canary"
         return Watched(record.service, canary, canary, limit_s)
-    return Watched("", record.service, workload_name(record.service, record.before["colour"]), limit_s)
+    service = own_service(record) if record.before.get("entrance") else record.service
+    return Watched("", service, workload_name(record.service, record.before["colour"]), limit_s)
+
+
+def own_service(record: Record) -> str:
+    """Return the name of the Service that leads to the new colour alone, while the rollout is under way."""
+    return f"{record.service}-{record.before['colour']}"
 
 
 def _target_of(place: Place, unit: Wire) -> Wire:

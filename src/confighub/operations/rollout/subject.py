@@ -108,7 +108,7 @@ def find_subject(place: Place, name: str) -> Subject:
     found = objects(text)
     if len(found) != 1 or found[0].get("kind") != "Deployment":
         raise BadRequest(f"{deployment['Slug']} is not a unit with one Deployment")
-    _refuse_pending(deployment)
+    refuse_pending(deployment)
     pods = found[0]["spec"]["template"]["metadata"]["labels"]
     for record in place.hub.units.list(space_id=place.space_id, include="", resource_type="v1/Service"):
         unit = record["Unit"]
@@ -116,7 +116,7 @@ def find_subject(place: Place, name: str) -> Subject:
         service = service_of(service_text)
         is_temporary = TEMPORARY in (unit.get("Labels") or {})
         if not is_temporary and selects(service.get("spec", {}).get("selector") or {}, pods):
-            _refuse_pending(unit)
+            refuse_pending(unit)
             return Subject(
                 name=str(service["metadata"]["name"]),
                 namespace=str(service["metadata"].get("namespace") or ""),
@@ -203,7 +203,7 @@ def service_of(text: str) -> Object:
     return next((one for one in objects(text) if one.get("kind") == "Service"), {})
 
 
-def _refuse_pending(unit: Wire) -> None:
+def refuse_pending(unit: Wire) -> None:
     """Return when what is live of a unit is its head. Raises: BadRequest."""
     live, head = int(unit.get("LiveRevisionNum") or 0), int(unit.get("HeadRevisionNum") or 0)
     if not live:
