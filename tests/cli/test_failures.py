@@ -1,6 +1,7 @@
 """What a command says when the hub does not do its part: one line, status one, never a traceback."""
 
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,18 @@ def test_a_hub_that_is_away_is_told_in_one_line_with_what_to_do(
     assert ran.err.startswith("Failed: no answer from the hub at http://127.0.0.1:9")
     assert "confighub serve" in ran.err
     assert ran.err.count("\n") == 1
+
+
+def test_an_export_that_is_there_stays_when_the_hub_is_away(
+    cub: Terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CONFIGHUB_URL", "http://127.0.0.1:9")
+    file = tmp_path / "audit.jsonl"
+    file.write_text("earlier\n")
+
+    ran = cub.run("audit", "export", "--file", str(file))
+
+    assert (ran.status, file.read_text()) == (1, "earlier\n")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,9 +45,11 @@ def export(call: Call) -> None:
         for row in _rows(call):
             call.out.write(json.dumps(row, ensure_ascii=False))
         return
-    count = 0
+    count, rows = 0, _rows(call)
+    # asked before the file is opened: a hub that is away leaves an earlier export as it is
+    first = list(islice(rows, 1))
     with Path(path).open("w", encoding="utf-8") as file:
-        for row in _rows(call):
+        for row in chain(first, rows):
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
     call.out.say(f"{count} rows written to {path}")
