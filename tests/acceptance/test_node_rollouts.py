@@ -173,13 +173,15 @@ def test_colours_are_switched_and_switched_back_without_a_failed_request(
     with users(dev) as traffic:
         rollout = node.system.start("blue-green", *arguments, "--image", ":v1.1.0", "--soak", "120")
         assert rollout.stdout is not None
-        lines = list(read_until(iter(rollout.stdout), "step soak"))
-        switched = selected(node)
-        seen = traffic.requests
-        eventually("the new colour serves for a while", lambda: traffic.requests > seen + 300, timeout_s=60)
-        rollout.kill()
-        rollout.wait(30)
-        rollout.stdout.close()
+        try:
+            lines = list(read_until(iter(rollout.stdout), "step soak"))
+            switched = selected(node)
+            seen = traffic.requests
+            eventually("the new colour serves for a while", lambda: traffic.requests > seen + 300, timeout_s=60)
+        finally:
+            rollout.kill()
+            rollout.wait(30)
+            rollout.stdout.close()
         back = node.system.run("blue-green", *arguments, "--abort", "--json")
         after = selected(node)
         there = node.system.run("blue-green", *arguments, "--image", ":v1.1.0", "--soak", "10", "--json", "--lift", "x")
