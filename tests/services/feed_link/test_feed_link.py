@@ -42,7 +42,9 @@ def test_a_trade_is_told_in_all_its_states_and_strictly(desk: Desk) -> None:
             assert order == {
                 "id": trade_id, "state": "New", "security": "PEP", "quantity": 9, "accountId": ACCOUNT, "side": "Sell",
             }  # fmt: skip
-            assert [one["state"] for one in trades] == ["New", "Processing", "Settled"]
+            # the service that takes the order says "New", the processor the rest: over two lines, so it may come late
+            assert sorted(one["state"] for one in trades) == ["New", "Processing", "Settled"]
+            assert [one["state"] for one in trades if one["state"] != "New"] == ["Processing", "Settled"]
             for one in trades:
                 assert set(one) == {"id", "accountId", "security", "side", "state", "quantity", "created", "updated"}
                 assert isinstance(one["created"], int)

@@ -52,6 +52,7 @@ class Proxy:
     def stop(self) -> None:
         """End the proxy."""
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(30)
+        asyncio.run_coroutine_threadsafe(until_closed(), self._loop).result(30)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(30)
         self._loop.close()
@@ -69,10 +70,6 @@ class Proxy:
             one.cancel()
         await self._runner.cleanup()
         await self._session.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for one in others:
-            one.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(self.delay_s)
@@ -105,6 +102,17 @@ class Proxy:
                 if answer.connection and answer.connection.transport:
                     answer.connection.transport.abort()
             return stream
+
+
+async def until_closed() -> None:
+    """Let the loop close what it was told to close: connections over TLS take a few of its rounds."""
+    mine = asyncio.current_task()
+    others = [one for one in asyncio.all_tasks() if one is not mine]
+    for one in others:
+        one.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_asyncgens()
+    await asyncio.sleep(0.1)
 
 
 async def _copy(answer: aiohttp.ClientResponse, stream: web.StreamResponse) -> None:

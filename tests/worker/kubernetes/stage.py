@@ -21,6 +21,7 @@ from confighub.worker.kubernetes.bridge import KubernetesBridge
 from confighub.worker.settings import WorkerSettings
 from tests.kubernetes.control_plane import Kube, Plane
 from tests.runtime.running import until
+from tests.worker.kubernetes.proxy import until_closed
 
 Object = dict[str, Any]
 _Found = TypeVar("_Found")
@@ -90,6 +91,7 @@ class Stage:
     def end(self) -> None:
         """End the bridge and its thread."""
         self.stop()
+        self.wait(until_closed())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(60)
         self.loop.close()
