@@ -366,7 +366,7 @@ def is_gone(kube: Kube, namespace: str) -> bool:
 
 def remove_namespace(kube: Kube, namespace: str) -> None:
     """Remove the namespace with all in it, and wait until it is gone."""
-    kube.delete(f"/api/v1/namespaces/{namespace}")
+    kube.delete_namespace(namespace, with_grace=False)
     eventually(f"{namespace} gone", lambda: is_gone(kube, namespace), timeout_s=60)
 
 

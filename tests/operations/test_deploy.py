@@ -136,7 +136,10 @@ def test_units_without_a_target_are_named_before_anything_is_applied(dev: Stage)
     assert worker.applied == []
 
 
-def test_a_worker_that_is_not_connected_is_named_before_anything_is_queued(dev: Stage) -> None:
+def test_a_worker_that_is_not_connected_is_named_before_anything_is_queued(
+    dev: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("confighub.operations.guard._CONNECT_TIMEOUT_S", 0.5)
     unit_id = dev.unit("a")
 
     with pytest.raises(RetryLater, match=r"the worker w1 is not connected .*setup-worker"):
