@@ -32,6 +32,12 @@ LEFT = pytest.StashKey[list[str]]()
 """The programs that outlived the run's processes."""
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, in whatever order: a long file at the end leaves all but one process idle."""
+    items.sort(key=lambda item: item.get_closest_marker("acceptance") is None)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let ``--database=postgresql`` run every hub on PostgreSQL."""
     parser.addoption("--database", choices=("sqlite", "postgresql"), help="which database hubs of tests use")
