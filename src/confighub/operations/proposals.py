@@ -8,7 +8,7 @@ refuses the whole, and a failure takes back what was done. Then its end is recor
 from __future__ import annotations
 
 import difflib
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from confighub.client.collection import Collection, any_of, conjoined, quoted
 from confighub.client.functions import Scalar, call
 from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
+from confighub.client.units import text_of
 from confighub.errors import BadRequest, ConfigHubError, Conflict, Gated, RetryLater
 from confighub.operations.guard import APPROVAL_GATE
 from confighub.operations.rollout.subject import edited
@@ -274,7 +275,7 @@ def _stand(hub: HubClient, proposal: Proposal, one: ProposedUnit, unit: Wire | N
         return "moved"
     if unit["HeadRevisionNum"] == one.revision:
         return "before"
-    before, text = _text_before(hub, proposal, one, unit), _text(unit)
+    before, text = _text_before(hub, proposal, one, unit), text_of(unit)
     if text == edited(before, one.calls):
         return "done"
     return "before" if text == before else "moved"
@@ -282,12 +283,8 @@ def _stand(hub: HubClient, proposal: Proposal, one: ProposedUnit, unit: Wire | N
 
 def _text_before(hub: HubClient, proposal: Proposal, one: ProposedUnit, unit: Wire) -> str:
     if unit["HeadRevisionNum"] == one.revision:
-        return _text(unit)
-    return _text(hub.units.revision(one.unit_id, one.revision, space_id=proposal.space_id))
-
-
-def _text(record: Wire) -> str:
-    return b64decode(record.get("Data") or "").decode()
+        return text_of(unit)
+    return text_of(hub.units.revision(one.unit_id, one.revision, space_id=proposal.space_id))
 
 
 def _units(hub: HubClient, proposal: Proposal) -> dict[str, Wire]:

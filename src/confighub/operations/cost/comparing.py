@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from confighub.client.hub import HubClient
 from confighub.client.transport import Wire
+from confighub.client.units import text_of
 from confighub.errors import NotYaml
 from confighub.functions.costs import SCALER, Cost, Rates, Workload, objects_in, total, workloads
 from confighub.operations.cost.prices import Price, Prices
@@ -87,7 +87,7 @@ def of_promotion(hub: HubClient, promotion: Promotion, prices: Prices) -> Compar
     if price is None:
         return Comparison(promotion.target, None, Cost(), Cost(), ())
     found = hub.units.list(space_id=promotion.target_id, select="Slug,Data", include="")
-    texts = {str(one["Unit"]["Slug"]): b64decode(one["Unit"].get("Data") or "").decode() for one in found}
+    texts = {str(one["Unit"]["Slug"]): text_of(one["Unit"]) for one in found}
     promoted = {**texts, **{change.slug: change.text for change in promotion.changes}}
     before, after = costs_of(texts, price.rates), costs_of(promoted, price.rates)
     return Comparison(promotion.target, price, whole(before), whole(after), tuple(differences(before, after)))

@@ -13,6 +13,7 @@ import yaml
 from confighub.client.hub import HubClient
 from confighub.client.names import Selection
 from confighub.client.transport import Wire
+from confighub.client.units import text_of
 from confighub.errors import NotYaml
 from confighub.functions.costs import SCALER, Cost, Object, Workload, objects_in, total, workloads
 from confighub.operations.cost.prices import Price, Prices
@@ -161,6 +162,6 @@ def _unit(space: Wire, record: Wire, scalers: list[Object], prices: Prices) -> U
 
 def _objects(unit: Wire) -> list[Object]:
     try:
-        return objects_in(b64decode(unit.get("Data") or "").decode())
+        return objects_in(text_of(unit))
     except NotYaml:
         return []

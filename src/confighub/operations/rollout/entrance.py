@@ -7,11 +7,11 @@ takes them along meanwhile. Source: the seed's 3.2, whose switch is a patch of t
 from __future__ import annotations
 
 import json
-from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from confighub.client.units import text_of
 from confighub.data.document import parse
 from confighub.data.editor import Editor
 from confighub.data.own_paths import ANNOTATION
@@ -71,7 +71,7 @@ class Entrance:
     def _old(self, slug: str) -> str:
         unit_id, hub = self.place.unit(slug)["UnitID"], self.place.hub
         ask = partial(hub.units.revision, unit_id, self.heads[slug], space_id=self.place.space_id)
-        return b64decode(self.place.patiently(ask)["Data"]).decode()
+        return text_of(self.place.patiently(ask))
 
     def _switched(self, slug: str) -> str:
         return redirected(self._old(slug), old=self.service, new=self.own)

@@ -7,12 +7,12 @@ rollout brings it again. The hub quarantines revisions, so the text becomes one 
 from __future__ import annotations
 
 import hashlib
-from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from functools import partial
 
 from confighub.client.collection import conjoined, quoted
 from confighub.client.transport import Wire
+from confighub.client.units import text_of
 from confighub.errors import Conflict
 from confighub.operations.rollout.place import Place
 from confighub.operations.rollout.record import Record
@@ -49,7 +49,7 @@ def refuse_quarantined(place: Place, subject: Subject, *, image: str, env: Mappi
 def _is_version(place: Place, subject: Subject, found: Wire, wanted: str) -> bool:
     """Tell whether another colour's text in quarantine runs the same; its name and labels are its own."""
     revision = place.hub.units.revision(str(found["UnitID"]), int(found["RevisionNum"]), space_id=place.space_id)
-    ours, theirs = (containers_of(text) for text in (wanted, b64decode(revision.get("Data") or "").decode()))
+    ours, theirs = (containers_of(text) for text in (wanted, text_of(revision)))
     return bool(theirs) and ours.get(subject.container) == theirs.get(subject.container)
 
 
@@ -73,7 +73,7 @@ def quarantine(place: Place, subject: Subject, record: Record) -> None:
     began_with = place.patiently(
         partial(place.hub.units.revision, unit_id, int(record.before["revision"]), space_id=place.space_id)
     )
-    old, now = b64decode(began_with["Data"]).decode(), subject.deployment_text
+    old, now = text_of(began_with), subject.deployment_text
     bad = edited(old, subject.changes(record.image, record.env))
     if bad == old:
         return

@@ -7,7 +7,6 @@ name gets the second version's name, and what the Service selects is checked aga
 from __future__ import annotations
 
 import json
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ import msgspec
 
 from confighub.client.functions import Scalar, call
 from confighub.client.transport import Wire
+from confighub.client.units import text_of
 from confighub.data.document import parse
 from confighub.data.patch import merge_patch
 from confighub.errors import BadRequest
@@ -112,7 +112,7 @@ def find_subject(place: Place, name: str) -> Subject:
     pods = found[0]["spec"]["template"]["metadata"]["labels"]
     for record in place.hub.units.list(space_id=place.space_id, include="", resource_type="v1/Service"):
         unit = record["Unit"]
-        service_text = b64decode(unit.get("Data") or "").decode() or place.text(str(unit["Slug"]))
+        service_text = text_of(unit) or place.text(str(unit["Slug"]))
         service = service_of(service_text)
         is_temporary = TEMPORARY in (unit.get("Labels") or {})
         if not is_temporary and selects(service.get("spec", {}).get("selector") or {}, pods):
