@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from confighub.client.collection import quoted
 from confighub.data.document import parse
 from confighub.operations.rollout.analysis import Trial
 from confighub.operations.rollout.beginning import Wish
@@ -126,6 +127,12 @@ class Shop:
         """Return what the Service selects."""
         found: dict[str, str] = parse(self.place().text("shop-service")).documents[0].document.data["spec"]["selector"]
         return found
+
+    def cloned_into(self, other: Stage) -> dict[str, str]:
+        """Clone every unit into another space; return the clones' ids by slug."""
+        here, there = (f"SpaceID = {quoted(one.space_id)}" for one in (self.stage, other))
+        self.stage.hub.units.create_all(None, where=here, where_space=there)
+        return {one["Unit"]["Slug"]: one["Unit"]["UnitID"] for one in other.hub.units.list(space_id=other.space_id)}
 
     def slugs(self) -> list[str]:
         """Return the slugs of the space's units."""

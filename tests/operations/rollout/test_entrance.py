@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from confighub.client.collection import quoted
 from confighub.data.own_paths import ANNOTATION
 from confighub.errors import BadRequest, Conflict, Gated
 from confighub.operations import promote as promotion
@@ -216,9 +215,7 @@ def test_a_promotion_meanwhile_leaves_the_switch_where_it_is(new_stage: Callable
 
     def use(shop: Shop, _: PlayedWorker) -> None:
         hub = shop.stage.hub
-        here, there = f"SpaceID = {quoted(first.space_id)}", f"SpaceID = {quoted(second.space_id)}"
-        hub.units.create_all(None, where=here, where_space=there)
-        clones = {one["Unit"]["Slug"]: one["Unit"]["UnitID"] for one in hub.units.list(space_id=second.space_id)}
+        clones = shop.cloned_into(second)
 
         def promoted() -> str:
             promotion.promote(hub, promotion.preview(hub, source=first.space, target=second.space))

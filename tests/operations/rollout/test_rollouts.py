@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from confighub.client.collection import quoted
 from confighub.errors import BadRequest, ConfigHubError, Conflict, Gated, RetryLater
 from confighub.operations import promote as promotion
 from confighub.operations import rollback
@@ -209,9 +208,7 @@ def test_a_promotion_leaves_a_colour_where_it_is(new_stage: Callable[..., Stage]
 
     def use(shop: Shop, _: PlayedWorker) -> None:
         hub = shop.stage.hub
-        here, there = f"SpaceID = {quoted(first.space_id)}", f"SpaceID = {quoted(second.space_id)}"
-        hub.units.create_all(None, where=here, where_space=there)
-        clones = {one["Unit"]["Slug"]: one["Unit"]["UnitID"] for one in hub.units.list(space_id=second.space_id)}
+        clones = shop.cloned_into(second)
         switch(shop)
         shop.place().patch("shop-service", {"spec": {"sessionAffinity": "ClientIP"}}, "sticky")
 
@@ -242,9 +239,7 @@ def test_an_upgrade_by_anybody_leaves_a_colour_where_it_is(new_stage: Callable[.
 
     def use(shop: Shop, _: PlayedWorker) -> None:
         hub = shop.stage.hub
-        here, there = f"SpaceID = {quoted(first.space_id)}", f"SpaceID = {quoted(second.space_id)}"
-        hub.units.create_all(None, where=here, where_space=there)
-        clones = {one["Unit"]["Slug"]: one["Unit"]["UnitID"] for one in hub.units.list(space_id=second.space_id)}
+        clones = shop.cloned_into(second)
         switch(shop)
 
         hub.units.patch(clones["shop-service"], {}, space_id=second.space_id, upgrade="true")
