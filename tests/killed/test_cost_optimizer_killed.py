@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -25,6 +24,7 @@ from tests.api.running import PASSWORD, USER, HubProcess
 from tests.killed.severed import EachOnce, line_to, verbs
 from tests.operations.cost.sized import PRICES_TEXT, as_written, sized
 from tests.operations.playing import PlayedWorker, Stage, make_stage
+from tests.operations.serving import Quiet, serving
 
 PROGRAM = (sys.executable, "-c", "from traderx.cli import run; run()", "cost-optimizer")
 MIB = 2**20
@@ -52,28 +52,16 @@ def told_by_prometheus(query: dict[str, str]) -> Any:
 def prometheus_url() -> Iterator[str]:
     """Where usage is read."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
             query = {name: values[0] for name, values in parse_qs(self.rfile.read(length).decode()).items()}
             kind = "matrix" if "start" in query else "vector"
             found = {"status": "success", "data": {"resultType": kind, "result": told_by_prometheus(query)}}
-            body = json.dumps(found).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.give(json.dumps(found).encode(), kind="application/json")
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join(30)
+    with serving(Handler) as url:
+        yield url
 
 
 def bring_up(stage: Stage) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from confighub.operations.cost.usage import PrometheusSource
 from confighub.operations.prometheus import Prometheus
+from tests.operations.serving import Quiet, serving
 from tests.prometheus import Server
 
 MIB = 2**20
@@ -56,27 +56,14 @@ def cluster() -> Iterator[str]:
     """What tells the metrics of a cluster; yields its URL."""
     asked: list[float] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(time.time())
             # the cluster begins when somebody looks, however long a Prometheus takes to come up
-            body = exposition(asked[0], asked[-1]).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.give(exposition(asked[0], asked[-1]).encode(), kind="text/plain; version=0.0.4")
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/metrics"
-    server.shutdown()
-    server.server_close()
-    thread.join(30)
+    with serving(Handler) as url:
+        yield f"{url}/metrics"
 
 
 def test_a_clusters_containers_are_known_by_their_owners(cluster: str, prometheus: Callable[[], Server]) -> None:
