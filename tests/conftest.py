@@ -32,10 +32,20 @@ LEFT = pytest.StashKey[list[str]]()
 """The programs that outlived the run's processes."""
 
 
+BRIEF = frozenset({"client", "data", "deploy", "hub", "hub_work", "query", "requirements", "traderx"})
+"""Folders without a file that takes long."""
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, in whatever order: a long file at the end leaves all but one process idle."""
-    items.sort(key=lambda item: item.get_closest_marker("acceptance") is None)
+    tests = Path(__file__).parent
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("acceptance") is None,
+            bool(BRIEF & set(item.path.relative_to(tests).parts[:1])),
+        )
+    )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -27,6 +27,8 @@ from tests.acceptance.system import System, call, eventually
 from tests.acceptance.trading import settled
 from tests.hub.databases import is_on_postgresql
 
+pytestmark = pytest.mark.acceptance
+
 UNIT = "trade-service-deployment"
 STAGES = ("base", "dev", "staging", "prod")
 
