@@ -84,7 +84,8 @@ async def _serve(hub: Hub) -> None:
         await asyncio.sleep(SETTLE_S)
         server.stop()  # type: ignore[no-untyped-call]
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(serving), LINGER_S)
+            async with asyncio.timeout(LINGER_S):
+                await asyncio.shield(serving)
     hub.close()
     logging.shutdown()
     # Threads of the HTTP server may wait for idle connections; everything of ours has ended.

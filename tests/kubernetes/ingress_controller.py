@@ -221,7 +221,8 @@ async def run(kube: Kube, namespace: str) -> None:
             except (httpx2.HTTPError, AssertionError) as error:
                 print(f"the cluster cannot be asked: {error}", file=sys.stderr, flush=True)
             with suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), _LOOK_S)
+                async with asyncio.timeout(_LOOK_S):
+                    await ended.wait()
         await gateway.close()
         await carrier.close()
 

@@ -49,7 +49,7 @@ def test_stopping_ends_the_children_too(tmp_path: Path) -> None:
         await eventually(lambda: is_gone(child))
         return process.exit_code
 
-    assert asyncio.run(asyncio.wait_for(scenario(), 20)) == -15
+    assert asyncio.run(scenario()) == -15
 
 
 def test_a_program_that_ends_takes_its_children_with_it(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_program_that_ends_takes_its_children_with_it(tmp_path: Path) -> None:
         await eventually(lambda: is_gone(printed_pid(tmp_path / "out.log")))
         return process.exit_code
 
-    assert asyncio.run(asyncio.wait_for(scenario(), 20)) == 4
+    assert asyncio.run(scenario()) == 4
 
 
 def test_a_program_that_ignores_the_request_is_ended_by_force(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_program_that_ignores_the_request_is_ended_by_force(tmp_path: Path) ->
         await process.stop(grace_s=0.05)
         return process.exit_code
 
-    assert asyncio.run(asyncio.wait_for(scenario(), 20)) == -9
+    assert asyncio.run(scenario()) == -9
 
 
 def test_a_program_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -184,7 +184,8 @@ class _Stream:
             if due:
                 continue
             try:
-                await asyncio.wait_for(self._woken.wait(), max(0.0, deadline - loop.time()))
+                async with asyncio.timeout(max(0.0, deadline - loop.time())):
+                    await self._woken.wait()
             except TimeoutError:
                 return
 

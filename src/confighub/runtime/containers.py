@@ -121,7 +121,8 @@ class ContainerRun:
         """Wait before the next start; True when somebody asked again meanwhile."""
         self._asked_again.clear()
         try:
-            await asyncio.wait_for(self._asked_again.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._asked_again.wait()
         except TimeoutError:
             return False
         return True
@@ -236,7 +237,8 @@ class ContainerRun:
         # A shortened delay must not end a program that is still starting: until it was ready once, the
         # delay holds as written.
         try:
-            await asyncio.wait_for(self._was_ready.wait(), probe.initial_delay_seconds)
+            async with asyncio.timeout(probe.initial_delay_seconds):
+                await self._was_ready.wait()
             await asyncio.sleep(times.initial_delay_s)
         except TimeoutError:
             pass

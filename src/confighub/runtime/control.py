@@ -123,7 +123,8 @@ class _Routes:
                 if self._daemon.is_stopping:
                     return answer
                 try:
-                    await asyncio.wait_for(event.wait(), _STILL_THERE_S)
+                    async with asyncio.timeout(_STILL_THERE_S):
+                        await event.wait()
                 except TimeoutError:
                     await answer.write(b"\n")
         except ConnectionResetError:

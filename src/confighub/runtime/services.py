@@ -174,7 +174,8 @@ class Service:
                 await self._open(port)
             self._on_change()
             try:
-                await asyncio.wait_for(self._changed.wait(), _RETRY_S if self._errors else None)
+                async with asyncio.timeout(_RETRY_S if self._errors else None):
+                    await self._changed.wait()
             except TimeoutError:
                 continue
 

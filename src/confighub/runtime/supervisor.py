@@ -54,7 +54,8 @@ class Process:
         """End the program and its whole session: politely, after the grace by force."""
         self.signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(self.ended.wait(), grace_s)
+            async with asyncio.timeout(grace_s):
+                await self.ended.wait()
         except TimeoutError:
             self.was_killed = True
             self.signal(signal.SIGKILL)

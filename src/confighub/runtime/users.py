@@ -40,7 +40,8 @@ class Users:
         for user in list(self._present):
             user.release()
         try:
-            await asyncio.wait_for(self._empty.wait(), limit_s)
+            async with asyncio.timeout(limit_s):
+                await self._empty.wait()
         except TimeoutError:
             return len(self._present)
         return 0

@@ -193,7 +193,8 @@ class LaptopBridge:
         key = (Path(target.runtime_dir), unit_id)
         event = self._changed.setdefault(key, asyncio.Event())
         try:
-            await asyncio.wait_for(event.wait(), min(at_most_s, _LOOK_AGAIN_S))
+            async with asyncio.timeout(min(at_most_s, _LOOK_AGAIN_S)):
+                await event.wait()
         except TimeoutError:
             return
         finally:

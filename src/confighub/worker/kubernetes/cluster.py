@@ -113,7 +113,8 @@ class Cluster:
         """Return when one of the unit's objects has changed, or after the time."""
         event = self._changes[unit_id]
         try:
-            await asyncio.wait_for(event.wait(), at_most_s)
+            async with asyncio.timeout(at_most_s):
+                await event.wait()
         except TimeoutError:
             return
         finally:
@@ -174,9 +175,7 @@ class Cluster:
         if informer is None:
             informer = Informer(self.api, resource, namespace, selector, changed or self._note)
             self._informers[key] = informer
-        try:
-            await asyncio.wait_for(informer.synced(), _SYNC_S)
-        except TimeoutError:
+        if not await informer.synced(at_most_s=_SYNC_S):
             _LOG.info("the list of %s in %s takes its time", resource.plural, namespace or "all namespaces")
         return informer
 

@@ -86,13 +86,17 @@ class Informer:
         """Return one object, None when it is not there."""
         return self._seen.get((namespace, name))
 
-    async def synced(self) -> None:
-        """Return when the first list is in, or when it is known that there can be none."""
-        await self._is_synced.wait()
+    async def synced(self, *, at_most_s: float) -> bool:
+        """Return whether the first list is in, or known that there can be none; False when it takes longer."""
+        if not self._is_synced.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(at_most_s):
+                    await self._is_synced.wait()
+        return self._is_synced.is_set()
 
     def learn(self, item: Manifest) -> None:
         """Take in an object that the server just answered with, unless a newer one is known already."""
-        self._put(Seen.of(item))
+        self._put(item)
 
     def resume_at(self, version: str) -> None:
         """Go on at this version when the watch is next begun."""
@@ -150,7 +154,7 @@ class Informer:
             if kind == "DELETED":
                 self._drop(item)
             elif kind != "BOOKMARK":
-                self._put(self._read(item))
+                self._put(item)
 
     def _refused(self, status: Manifest) -> None:
         if status.get("code") == 410:
@@ -165,14 +169,15 @@ class Informer:
         for key in [key for key in self._seen if key not in there]:
             self._changed(self._seen.pop(key), None)
         for item in items:
-            self._put(self._read(item))
+            self._put(item)
 
-    def _put(self, seen: Seen) -> None:
-        key = _key(seen.item)
+    def _put(self, item: Manifest) -> None:
+        key = _key(item)
         before = self._seen.get(key)
-        if before is not None and before.version >= seen.version:
+        # An object that we wrote comes twice, as the answer and by the watch: it is read once.
+        if before is not None and before.version >= _number(item):
             return
-        self._seen[key] = seen
+        self._seen[key] = seen = self._read(item)
         self._changed(before, seen)
 
     def _drop(self, item: Manifest) -> None:
