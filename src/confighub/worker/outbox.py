@@ -1,13 +1,15 @@
 """What the worker has to tell of operations: the ends until the hub has them, together whatever waits together.
 
-An end is on disk before it is sent. While one request is under way others gather for the next one, so that a
-thousand operations cost dozens of requests and not thousands, and a single one does not wait for company.
+An end is on disk before it is sent. While one request is under way others gather for the next one, and where many
+end one after the other they gather a little longer, so that a thousand operations cost dozens of requests and not
+thousands, and a single one does not wait for company.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +21,9 @@ from confighub.worker.link import HubLink
 _LOG = logging.getLogger("confighub.worker")
 _FIRST_PAUSE_S = 0.1
 _AT_ONCE = 200
+# An end so soon after others waits for company, until nobody comes any more, or for so long.
+_SOON_S = 0.02
+_QUIET_S, _GATHERING_S = 0.01, 0.1
 # A request may carry this much live state; the hub takes 32 MiB.
 _AT_ONCE_BYTES = 4 * 1024 * 1024
 # What a hub that is well again takes.
@@ -81,14 +86,25 @@ class Outbox:
 
     async def _keep(self) -> None:
         """Bring ends to the disk, those that came meanwhile together."""
+        last = float("-inf")
         while True:
             await self._has_unkept.wait()
+            if time.monotonic() - last < _SOON_S:
+                await self._gather()
             self._has_unkept.clear()
             letters, self._unkept = self._unkept, []
             # The disk takes its time, which operations under way need not wait for.
             await asyncio.to_thread(self._journal.finish, *(letter.result for letter in letters))
             for letter in letters:
                 self._post(letter)
+            last = time.monotonic()
+
+    async def _gather(self) -> None:
+        """Wait while more ends come."""
+        deadline, count = time.monotonic() + _GATHERING_S, 0
+        while len(self._unkept) > count and time.monotonic() < deadline:
+            count = len(self._unkept)
+            await asyncio.sleep(_QUIET_S)
 
     async def _send(self) -> None:
         pause_s = _FIRST_PAUSE_S

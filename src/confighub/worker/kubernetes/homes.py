@@ -16,6 +16,7 @@ class Homes:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        file.parent.mkdir(parents=True, exist_ok=True)
         self._of_unit: dict[str, str] = {}
         lines = file.read_bytes().splitlines() if file.exists() else []
         for line in lines:
@@ -41,7 +42,6 @@ class Homes:
         self._of_unit[unit_id] = cluster
         if not cluster:
             del self._of_unit[unit_id]
-        self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.open("ab") as file:
             file.write(_line((unit_id, cluster)))
 
