@@ -24,7 +24,7 @@ MANAGER = "confighub"
 """The field manager of all that this worker writes."""
 
 APPLY, JSON_PATCH = "application/apply-patch+yaml", "application/json-patch+json"
-_NAMES_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
 _CALL_S = 30.0
 # The server sends a bookmark about once a minute; a connection silent for longer is dead.
 _SILENCE_S = 150.0
@@ -209,11 +209,15 @@ class Api:
                 return items, str(metadata.get("resourceVersion", ""))
 
     async def names(self, path: str, *, at_most: int) -> frozenset[str] | None:
-        """Return the names of all objects at the path, None when there are more or they may not be listed."""
-        answer = await self.call("GET", path, query={"limit": str(at_most)}, accept=_NAMES_ONLY)
-        if not answer.is_good or (answer.body.get("metadata") or {}).get("continue"):
+        """Return the names of all objects at the path, None when there are more or the server does not list them."""
+        # Of all forms of a list the table alone leaves out labels, annotations and who manages what.
+        query = {"limit": str(at_most), "includeObject": "None"}
+        answer = await self.call("GET", path, query=query, accept=_TABLE)
+        columns = answer.body.get("columnDefinitions") or []
+        place = next((at for at, column in enumerate(columns) if column.get("format") == "name"), None)
+        if not answer.is_good or place is None or (answer.body.get("metadata") or {}).get("continue"):
             return None
-        return frozenset(str(item["metadata"]["name"]) for item in answer.body.get("items") or [])
+        return frozenset(str(row["cells"][place]) for row in answer.body.get("rows") or [])
 
     async def events(
         self, resource: Resource, namespace: str, selector: str, since: str

@@ -13,7 +13,7 @@ from confighub.worker.kubernetes.api import Api, Resource
 _MANY = 20
 _WINDOW_S = 1.0
 # A namespace with more objects of the kind is not listed for the few that are applied.
-_AT_MOST = 2000
+_AT_MOST = 10_000
 
 
 @dataclass
