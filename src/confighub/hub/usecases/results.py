@@ -59,8 +59,11 @@ def record_results(hub: Hub, caller: Caller, reported: Sequence[ActionResult]) -
         beats = [result.message for result in reported if result.action == "Heartbeat"]
         _seen(tx, hub, caller, beats[-1] if beats else None)
         answers: list[NotFound | None] = []
-        for together in _of_different_units(reported, _operations(tx, caller, reported)):
-            answers += _record(tx, hub, caller, together)
+        known = _operations(tx, caller, reported)
+        for number, together in enumerate(_of_different_units(reported, known)):
+            if number:  # the reports before may have moved what these are about
+                known = _operations(tx, caller, together)
+            answers += _record(tx, hub, caller, together, known)
         return answers
 
 
@@ -83,8 +86,9 @@ def _of_different_units(reported: Sequence[ActionResult], known: dict[str, Row[A
         yield part
 
 
-def _record(tx: Connection, hub: Hub, caller: Caller, reported: list[ActionResult]) -> list[NotFound | None]:
-    known = _operations(tx, caller, reported)
+def _record(
+    tx: Connection, hub: Hub, caller: Caller, reported: list[ActionResult], known: dict[str, Row[Any]]
+) -> list[NotFound | None]:
     answers: list[NotFound | None] = []
     reports: list[_Report] = []
     for result in reported:

@@ -18,6 +18,7 @@ from confighub.hub.domain import import_filter, lifecycle
 from confighub.hub.hub import Hub
 from confighub.hub.kinds import SPACE, TARGET, UNIT
 from confighub.hub.store.entities import bridge_workers, spaces, targets, units
+from confighub.hub.store.many import portions
 from confighub.hub.store.quarantine import GATE as QUARANTINE
 from confighub.hub.store.rows import columns, own_id, record
 from confighub.hub.usecases import holds, queue, revision_names, trigger_calls
@@ -143,9 +144,12 @@ def apply_if_due(tx: Connection, hub: Hub, caller: Caller, unit_id: str) -> Queu
 
 def apply_all_due(tx: Connection, hub: Hub, caller: Caller, unit_ids: Iterable[str]) -> None:
     """Queue the head of each of the units whose head the rule of auto-apply says to queue."""
-    for unit_id, unit in queue.units_by_id(tx, unit_ids).items():
-        # Most heads are live, or have been sent, and need no further question.
-        if unit.head_revision_num not in (unit.live_revision_num, unit.last_applied_revision_num):
+    u = units.c
+    # Most heads are live, or have been sent, and need no further question.
+    is_new = u.head_revision_num != u.live_revision_num, u.head_revision_num != u.last_applied_revision_num
+    for some in portions(sorted(set(unit_ids))):
+        new = select(u.unit_id).where(u.unit_id.in_(some), u.deleted_at.is_(None), *is_new)
+        for unit_id in tx.execute(new).scalars().all():
             apply_if_due(tx, hub, caller, unit_id)
 
 
