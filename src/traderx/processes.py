@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from traderx.project import read_json, replace_file
 GRACE_S = 10.0
 """The runtime stops its own children in this time."""
 _TOLERANCE_S = 0.05
+_LOOK_S = 0.02
 _LAST_LINES = 8
 
 
@@ -97,11 +98,11 @@ class Processes:
         families = {name: [process, *_descendants(process)] for name, process in running.items()}
         for process in running.values():
             _signal(process, signal.SIGTERM)
-        psutil.wait_procs(list(running.values()), timeout=self.grace_s)
+        _wait_ended(running.values(), self.grace_s)
         killed = []
         for name, family in families.items():
             # what the process started may need a moment to notice that it is gone
-            psutil.wait_procs(family[1:], timeout=self.grace_s / 2)
+            _wait_ended(family[1:], self.grace_s / 2)
             for one in filter(_runs, family):
                 killed.append(f"{name}: process {one.pid} did not end by itself and was killed")
                 end_at_once(one, what=name)
@@ -185,7 +186,7 @@ def strays(folder: Path) -> list[psutil.Process]:
 def end_at_once(process: psutil.Process, *, what: str) -> None:
     """Kill the process and see that it is gone. Raises: ConfigHubError when it is not."""
     _signal(process, signal.SIGKILL)
-    psutil.wait_procs([process], timeout=GRACE_S)
+    _wait_ended([process], GRACE_S)
     if _runs(process):
         raise ConfigHubError(f"process {process.pid} of {what} cannot be ended", hint=f"see: ps -p {process.pid}")
 
@@ -220,6 +221,17 @@ def _runs(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def _wait_ended(processes: Iterable[psutil.Process], limit_s: float) -> None:
+    """Return when all have ended, or after the limit.
+
+    Not by psutil: that waits until nobody knows the process any more, and in a container the first process may take
+    seconds to bury orphans, or never do it.
+    """
+    left, deadline = list(processes), time.monotonic() + limit_s
+    while (left := list(filter(_runs, left))) and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

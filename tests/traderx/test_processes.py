@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -136,6 +137,26 @@ def test_what_a_process_started_ends_with_it(processes: Processes) -> None:
 
     assert killed == [f"runtime: process {child.pid} did not end by itself and was killed"]
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.timeout(60)
+def test_one_that_nobody_buries_has_ended_all_the_same(tmp_path: Path) -> None:
+    careless = (
+        "import time; from pathlib import Path; from traderx.processes import Processes; "
+        f"Processes(Path({str(tmp_path)!r})).start('hub', {SLEEP!r}); time.sleep(600)"
+    )
+    processes = Processes(tmp_path, grace_s=600)
+    with subprocess.Popen([sys.executable, "-c", careless]) as parent:
+        try:
+            until(lambda: "hub" in processes.known())
+            process = psutil.Process(pid_of(processes, "hub"))
+
+            killed = processes.stop_all(["hub"])
+
+            assert killed == []
+            assert process.status() == psutil.STATUS_ZOMBIE
+        finally:
+            parent.kill()
 
 
 def test_a_program_on_our_folder_that_nobody_keeps_is_found(processes: Processes, tmp_path: Path) -> None:
