@@ -21,8 +21,8 @@ from confighub.worker.link import HubLink
 _LOG = logging.getLogger("confighub.worker")
 _FIRST_PAUSE_S = 0.1
 _AT_ONCE = 200
-# An end so soon after others waits for company, until nobody comes any more, or for so long.
-_SOON_S = 0.02
+# So many ends in a row are a crowd: the next one waits for company, until nobody comes any more, or for so long.
+_CROWD = 10
 _QUIET_S, _GATHERING_S = 0.01, 0.1
 # A request may carry this much live state; the hub takes 32 MiB.
 _AT_ONCE_BYTES = 4 * 1024 * 1024
@@ -86,10 +86,12 @@ class Outbox:
 
     async def _keep(self) -> None:
         """Bring ends to the disk, those that came meanwhile together."""
-        last = float("-inf")
+        in_a_row, last = 0, float("-inf")
         while True:
             await self._has_unkept.wait()
-            if time.monotonic() - last < _SOON_S:
+            if time.monotonic() - last > _GATHERING_S:
+                in_a_row = 0
+            elif in_a_row >= _CROWD:
                 await self._gather()
             self._has_unkept.clear()
             letters, self._unkept = self._unkept, []
@@ -97,6 +99,7 @@ class Outbox:
             await asyncio.to_thread(self._journal.finish, *(letter.result for letter in letters))
             for letter in letters:
                 self._post(letter)
+            in_a_row += len(letters)
             last = time.monotonic()
 
     async def _gather(self) -> None:
