@@ -19,7 +19,7 @@ def end(system: System) -> None:
     shutil.rmtree(system.data.parent)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def dev() -> Iterator[System]:
     """A project with dev deployed, for tests that change no unit."""
     system = System(short_folder() / "data")
@@ -45,7 +45,7 @@ def new_system() -> Iterator[Callable[[], System]]:
         end(system)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rolled() -> Iterator[System]:
     """A project with dev deployed, for rollouts of trade-service one after the other."""
     system = System(short_folder() / "data")
