@@ -88,15 +88,22 @@ class Informer:
 
     async def synced(self, *, at_most_s: float) -> bool:
         """Return whether the first list is in, or known that there can be none; False when it takes longer."""
-        if not self._is_synced.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(at_most_s):
-                    await self._is_synced.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(at_most_s):
+                await self._is_synced.wait()
         return self._is_synced.is_set()
 
     def learn(self, item: Manifest) -> None:
-        """Take in an object that the server just answered with, unless a newer one is known already."""
-        self._put(item)
+        """Take in an object as the server told it, unless it is known as new already.
+
+        One that we wrote comes twice, as the answer and by the watch: it is read once.
+        """
+        key = _key(item)
+        before = self._seen.get(key)
+        if before is not None and before.version >= _number(item):
+            return
+        self._seen[key] = seen = self._read(item)
+        self._changed(before, seen)
 
     def resume_at(self, version: str) -> None:
         """Go on at this version when the watch is next begun."""
@@ -154,7 +161,7 @@ class Informer:
             if kind == "DELETED":
                 self._drop(item)
             elif kind != "BOOKMARK":
-                self._put(item)
+                self.learn(item)
 
     def _refused(self, status: Manifest) -> None:
         if status.get("code") == 410:
@@ -169,16 +176,7 @@ class Informer:
         for key in [key for key in self._seen if key not in there]:
             self._changed(self._seen.pop(key), None)
         for item in items:
-            self._put(item)
-
-    def _put(self, item: Manifest) -> None:
-        key = _key(item)
-        before = self._seen.get(key)
-        # An object that we wrote comes twice, as the answer and by the watch: it is read once.
-        if before is not None and before.version >= _number(item):
-            return
-        self._seen[key] = seen = self._read(item)
-        self._changed(before, seen)
+            self.learn(item)
 
     def _drop(self, item: Manifest) -> None:
         before = self._seen.get(_key(item))
