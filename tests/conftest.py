@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: (
             item.get_closest_marker("acceptance") is None,
-            bool(BRIEF & set(item.path.relative_to(tests).parts[:1])),
+            item.path.relative_to(tests).parts[0] in BRIEF,
         )
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,16 @@ def run(tmp_path: Path, code: str) -> Process:
     return Supervisor(tmp_path).start(
         [sys.executable, "-c", code], env=dict(os.environ), folder=tmp_path, log=tmp_path / "out.log", name="test"
     )
+
+
+def finished(scenario: Coroutine[Any, Any, int | None]) -> int | None:
+    """Return what the scenario does, which has 20 seconds."""
+
+    async def bounded() -> int | None:
+        async with asyncio.timeout(20):
+            return await scenario
+
+    return asyncio.run(bounded())
 
 
 async def eventually(condition: Callable[[], int | bool]) -> int:
@@ -49,7 +60,7 @@ def test_stopping_ends_the_children_too(tmp_path: Path) -> None:
         await eventually(lambda: is_gone(child))
         return process.exit_code
 
-    assert asyncio.run(scenario()) == -15
+    assert finished(scenario()) == -15
 
 
 def test_a_program_that_ends_takes_its_children_with_it(tmp_path: Path) -> None:
@@ -59,7 +70,7 @@ def test_a_program_that_ends_takes_its_children_with_it(tmp_path: Path) -> None:
         await eventually(lambda: is_gone(printed_pid(tmp_path / "out.log")))
         return process.exit_code
 
-    assert asyncio.run(scenario()) == 4
+    assert finished(scenario()) == 4
 
 
 def test_a_program_that_ignores_the_request_is_ended_by_force(tmp_path: Path) -> None:
@@ -70,7 +81,7 @@ def test_a_program_that_ignores_the_request_is_ended_by_force(tmp_path: Path) ->
         await process.stop(grace_s=0.05)
         return process.exit_code
 
-    assert asyncio.run(scenario()) == -9
+    assert finished(scenario()) == -9
 
 
 def test_a_program_that_is_not_there_is_an_error(tmp_path: Path) -> None:
@@ -78,4 +89,4 @@ def test_a_program_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         Supervisor(tmp_path).start(["/no/such/program"], env={}, folder=tmp_path, log=tmp_path / "out.log", name="x")
 
     with pytest.raises(FileNotFoundError):
-        asyncio.run(scenario())
+        finished(scenario())
