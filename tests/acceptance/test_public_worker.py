@@ -9,7 +9,7 @@ import base64
 import os
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,8 @@ class Pair:
     theirs: ControlPlane
     log: Path
     worker: subprocess.Popen[bytes] | None = None
+    applied: dict[str, list[Object | None]] = field(default_factory=dict)
+    """The objects on both when all was applied once; what tests do later counts up generations."""
 
     @property
     def space(self) -> str:
@@ -106,6 +108,7 @@ def pair(control_plane: Plane, tmp_path_factory: pytest.TempPathFactory) -> Iter
             found.cub("unit", "apply", "namespace")
             found.cub("unit", "apply", "--where", "Slug != 'namespace'", "--wait=false")
             eventually("their worker is done", lambda: is_over(found), timeout_s=PATIENCE_S)
+            found.applied = on_both(found)
             yield found
         finally:
             found.stop()
@@ -151,18 +154,22 @@ def plain(item: Object) -> Object:
     return found
 
 
-def test_every_object_is_the_same_whoever_applied_it(pair: Pair) -> None:
-    wanted = documents(pair)
-    found = {
+def on_both(pair: Pair) -> dict[str, list[Object | None]]:
+    """Return by path how each object of dev's units stands with us and with them."""
+    return {
         path_of(one): [
             plain(live) if live else None
             for plane in pair.planes().values()
             if (live := plane.kube.get(path_of(one))) is not None
         ]
-        for one in wanted
+        for one in documents(pair)
     }
 
-    assert len(wanted) > 50
+
+def test_every_object_is_the_same_whoever_applied_it(pair: Pair) -> None:
+    found = pair.applied
+
+    assert len(found) > 50
     assert {path: sides for path, sides in found.items() if None in sides} == {}
     assert {path: sides for path, sides in found.items() if sides[0] != sides[1]} == {}
 
